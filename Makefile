@@ -1,0 +1,133 @@
+# Everything a newcomer needs is `make demo` and `make test`; Python >= 3.11 and make are enough.
+
+VENV ?= .venv
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PACKAGES := cli client config jobs loadtest protocol server worker
+PY := $(VENV)/bin/python
+# What pytest gets beside its configuration: make test PYTEST_ARGS="-k journal -x"
+PYTEST_ARGS ?=
+# Where `make demo` finds the files that it works on.
+DIR ?= .
+
+# Folders belong to the list: a deleted module changes nothing else.
+SOURCES := $(shell find $(PACKAGES) -name __pycache__ -prune -o \
+	\( -type d -o -name '*.py' -o -name '*.sql' -o -name py.typed \) -print)
+
+# Two makes at once take turns where the system has flock; elsewhere they should not be started.
+LOCKED := $(if $(shell command -v flock),flock .make.lock,)
+
+MADE := $(VENV)/.made
+INSTALLED := $(VENV)/.installed
+
+# An environment that was moved, or whose Python went away, is made again.
+ifneq ($(wildcard $(MADE)),)
+ifneq ($(shell cat $(MADE)):$(shell $(PY) -c 'print("works")' 2>&1),$(CURDIR):works)
+$(shell rm -f $(MADE))
+endif
+endif
+
+# The first Python that is new enough; PYTHON=... decides otherwise.
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python3.14; do \
+	if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
+	then echo $$python; break; fi; done)
+
+.PHONY: help
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort \
+		| awk -F ':.*## ' '{ printf "  %-10s %s\n", $$1, $$2 }'
+
+# --- setting up ----------------------------------------------------------------------------------
+
+.PHONY: dev
+dev: $(INSTALLED) penstock ## Set up .venv and the link that editors and type checkers need
+	@echo "Ready: $(VENV)/bin/penstock --help"
+
+penstock:
+	@ln -sfn . penstock
+
+$(MADE): SHELL := /bin/bash
+$(MADE):
+	@if [ -z "$(PYTHON)" ]; then \
+		echo "Penstock needs Python 3.11 or newer, and none was found on the PATH." >&2; \
+		echo "Install one, or name it: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; \
+		exit 1; fi
+	@if ! "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then \
+		echo "$(PYTHON) does not run or is older than Python 3.11; name another with PYTHON=..." >&2; \
+		exit 1; fi
+	@if ! "$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null; then \
+		echo "$(PYTHON) cannot make virtual environments: its venv module is not installed." >&2; \
+		echo "On Debian and Ubuntu: apt-get install python3-venv. Then run make again." >&2; \
+		exit 1; fi
+	@echo "Making $(VENV) with $$("$(PYTHON)" --version)"
+	@$(LOCKED) "$(PYTHON)" -m venv --clear $(VENV)
+	@$(LOCKED) $(PY) -m pip install --quiet --upgrade 'pip>=25.1' 'setuptools>=80'
+	@echo '$(CURDIR)' > $@
+
+# build/lib keeps modules that were deleted since, and would ship them again.
+$(INSTALLED): $(MADE) pyproject.toml $(SOURCES)
+	@echo "Building and installing the wheel"
+	@$(LOCKED) bash -eu -o pipefail -c '\
+		rm -rf build/lib build/bdist.* dist/penstock-*.whl penstock.egg-info; \
+		$(PY) -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .; \
+		$(PY) -m pip install --quiet --group dev "$$(echo dist/penstock-*.whl)[loadtest]"; \
+		$(PY) -m pip install --quiet --no-deps --force-reinstall dist/penstock-*.whl'
+	@touch $@
+
+# --- using ---------------------------------------------------------------------------------------
+
+.PHONY: demo
+demo: $(INSTALLED) ## Watch it work: server, workers, urgent and slow jobs (DIR=... chooses the files)
+	@$(PY) -m examples.demo $(DIR)
+
+# --- proving -------------------------------------------------------------------------------------
+
+.PHONY: test
+test: $(INSTALLED) ## Run all tests against the installed wheel
+	@$(PY) -P -m pytest --installed $(PYTEST_ARGS)
+
+.PHONY: unit
+unit: $(INSTALLED) ## Run the tests that need no processes: seconds
+	@$(PY) -P -m pytest --installed tests/unit tests/store tests/architecture $(PYTEST_ARGS)
+
+.PHONY: sim
+sim: $(INSTALLED) ## Run the simulation and the property tests for longer
+	@$(PY) -P -m pytest --installed --hypothesis-profile=thorough --timeout=3600 \
+		tests/simulation $(PYTEST_ARGS)
+
+.PHONY: lint
+lint: $(INSTALLED) ## Check style, formatting and the import contracts
+	@$(PY) -P -m ruff check .
+	@$(PY) -P -m ruff format --check .
+	@$(VENV)/bin/lint-imports --config pyproject.toml
+
+.PHONY: fmt
+fmt: $(INSTALLED) ## Format the code and fix what can be fixed
+	@$(PY) -P -m ruff format .
+	@$(PY) -P -m ruff check --fix .
+
+.PHONY: types
+types: $(INSTALLED) penstock ## Check types, strictly
+	@$(PY) -P -m mypy $(PACKAGES:%=-p penstock.%)
+	@$(PY) -P -m mypy examples tests
+
+.PHONY: check
+check: lint types test ## Run exactly what CI runs
+
+.PHONY: loadtest
+loadtest: $(INSTALLED) ## Measure a running server: make loadtest ARGS="--help"
+	@$(PY) -P -m penstock.loadtest $(ARGS)
+
+.PHONY: bench
+bench: $(INSTALLED) ## Measure the parser, the store and the server, one after another
+	@$(PY) -m loadtest.bench $(ARGS)
+
+.PHONY: clean
+clean: ## Remove everything that make made
+	@rm -rf $(VENV) build dist penstock.egg-info .make.lock .mypy_cache .ruff_cache .pytest_cache \
+		.hypothesis .import_linter_cache
+	@if [ -L penstock ]; then rm penstock; fi
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

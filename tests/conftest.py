@@ -1,0 +1,76 @@
+"""What every test gets: the loop of production, seeds, and a say in which programs are there."""
+
+import os
+import random
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import uvloop
+from hypothesis import HealthCheck, settings
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# Behind site-packages: tests find `examples` and `tests` in the tree and penstock in the wheel.
+if str(ROOT) not in sys.path:
+    sys.path.append(str(ROOT))
+
+settings.register_profile("quick", max_examples=100, deadline=None, print_blob=True)
+settings.register_profile(
+    "thorough",
+    max_examples=5_000,
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("quick")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--installed",
+        action="store_true",
+        help="refuse to run unless penstock comes from an installed wheel",
+    )
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    if not session.config.getoption("--installed"):
+        return
+    import penstock.config
+
+    found = Path(next(iter(penstock.config.__path__))).resolve()
+    if found.is_relative_to(ROOT) and "site-packages" not in found.parts:
+        pytest.exit(f"penstock is imported from {found}, not from a wheel; unset PYTHONPATH", 4)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the tests whose program is missing; the header of the run names it."""
+    missing = {item for item in items if _missing_programs(item)}
+    if missing:
+        config.hook.pytest_deselected(items=list(missing))
+        items[:] = [item for item in items if item not in missing]
+
+
+def _missing_programs(item: pytest.Item) -> list[str]:
+    wanted = (str(mark.args[0]) for mark in item.iter_markers("program"))
+    return [program for program in wanted if shutil.which(program) is None]
+
+
+def pytest_report_header() -> list[str]:
+    missing = [p for p in ("redis-cli", "redis-benchmark") if shutil.which(p) is None]
+    return [f"left out, not installed: {name}" for name in missing]
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], uvloop.Loop]]:
+    return {"uvloop": uvloop.new_event_loop}
+
+
+@pytest.fixture
+def seed() -> Iterator[int]:
+    """A seed for this test's randomness. On failure the output says how to repeat it."""
+    value = int(os.environ.get("PENSTOCK_SEED") or random.randrange(2**32))
+    sys.stdout.write(f"repeat with PENSTOCK_SEED={value}\n")
+    yield value
