@@ -14,7 +14,7 @@ PYTEST_ARGS ?=
 DIR ?= .
 
 # Folders belong to the list: a deleted module changes nothing else.
-SOURCES := $(shell find $(PACKAGES) -name __pycache__ -prune -o \
+SOURCES := $(shell find $(PACKAGES:%=%/) -name __pycache__ -prune -o \
 	\( -type d -o -name '*.py' -o -name '*.sql' -o -name py.typed \) -print)
 
 # Two makes at once take turns where the system has flock; elsewhere they should not be started.
@@ -49,7 +49,6 @@ dev: $(INSTALLED) penstock ## Set up .venv and the link that editors and type ch
 penstock:
 	@ln -sfn . penstock
 
-$(MADE): SHELL := /bin/bash
 $(MADE):
 	@if [ -z "$(PYTHON)" ]; then \
 		echo "Penstock needs Python 3.11 or newer, and none was found on the PATH." >&2; \
