@@ -1,0 +1,191 @@
+"""The three layers that override the defaults: a TOML file, the environment, the flags."""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Final
+
+from penstock.config.errors import SettingsError
+from penstock.config.keys import ENVIRONMENT_PREFIX, KEYS, Key
+from penstock.config.origins import Origin, OriginKind
+
+FILE_BYTES_MAX: Final = 1024 * 1024  # A settings file is a page; this is somebody's database.
+CONFIG_VARIABLE: Final = "PENSTOCK_CONFIG"
+SERVER_VARIABLE: Final = "PENSTOCK_SERVER"
+
+# Read by the loader itself and by the client side; they are no settings of the server.
+OTHER_VARIABLES: Final = frozenset({CONFIG_VARIABLE, SERVER_VARIABLE})
+
+# Kubernetes puts these into every pod beside a Service whose name begins with "penstock".
+_KUBERNETES: Final = re.compile(
+    r"PENSTOCK_(\w+_)?"
+    r"(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)"
+)
+_KUBERNETES_PORT: Final = re.compile(r"(tcp|udp|sctp)://\S+")
+
+_SHOWN_CHARACTERS_MAX: Final = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A value that a layer gave."""
+
+    value: object
+    origin: Origin
+
+
+# --- the file ------------------------------------------------------------------------------------
+
+
+def read_file(path: Path) -> dict[str, Found]:
+    """Read the keys of a TOML file, which are flat: a key has one name everywhere."""
+    origin = Origin(OriginKind.FILE, str(path))
+    found = {}
+    for name, raw in _parse_file(path).items():
+        if isinstance(raw, dict):
+            raise SettingsError(_about_table(name, raw, origin), key=name, origin=origin)
+        found[name] = Found(read_value(_known(name, origin), raw, origin, typed=True), origin)
+    return found
+
+
+def _parse_file(path: Path) -> dict[str, object]:
+    try:
+        content = read_text(path)
+    except OSError as error:
+        raise SettingsError(
+            f"the settings file {path} cannot be read ({error.strerror});"
+            " name an existing file with --config, or leave it out"
+        ) from error
+    try:
+        return tomllib.loads(content)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"the settings file {path} is not valid TOML: {error}") from error
+
+
+def read_text(path: Path) -> str:
+    """Read a small UTF-8 file.
+
+    Raises:
+        OSError: it cannot be read.
+        SettingsError: it is not what it should be.
+    """
+    with path.open("rb") as stream:
+        content = stream.read(FILE_BYTES_MAX + 1)
+    if len(content) > FILE_BYTES_MAX:
+        raise SettingsError(f"{path} is larger than {FILE_BYTES_MAX} bytes; name the right file")
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise SettingsError(
+            f"{path} is not UTF-8 text ({error.reason}); save it as such"
+        ) from error
+
+
+def _about_table(name: str, table: Mapping[str, object], origin: Origin) -> str:
+    inside = next(iter(table), "key")
+    return (
+        f"{name} ({origin.phrase}) is a table, and the settings have none:"
+        f" write its keys at the top, such as {inside} = ..., without [{name}]"
+    )
+
+
+# --- the environment -----------------------------------------------------------------------------
+
+
+def read_environment(environ: Mapping[str, str]) -> dict[str, Found]:
+    """Read every PENSTOCK_ variable; one that nobody knows is a mistake and not ignored."""
+    found = {}
+    for variable in sorted(environ):
+        raw = environ[variable]
+        if not variable.startswith(ENVIRONMENT_PREFIX) or variable in OTHER_VARIABLES:
+            continue
+        if _is_of_kubernetes(variable, raw):
+            continue
+        origin = Origin(OriginKind.ENVIRONMENT, variable)
+        key = _known_variable(variable, origin)
+        if not raw:
+            raise SettingsError(
+                f"{variable} in the environment is empty: give it a value or unset it",
+                key=key.name,
+                origin=origin,
+            )
+        found[key.name] = Found(read_value(key, raw, origin, typed=False), origin)
+    return found
+
+
+def _is_of_kubernetes(variable: str, raw: str) -> bool:
+    if _KUBERNETES.fullmatch(variable):
+        return True
+    return variable.endswith("_PORT") and _KUBERNETES_PORT.fullmatch(raw) is not None
+
+
+def _known_variable(variable: str, origin: Origin) -> Key:
+    name = variable.removeprefix(ENVIRONMENT_PREFIX)
+    key = KEYS.get(name.lower())
+    if key is not None and key.variable == variable:
+        return key
+    names = [key.variable for key in KEYS.values()] + sorted(OTHER_VARIABLES)
+    close = get_close_matches(variable.upper(), names, n=1, cutoff=0.75)
+    hint = f"did you mean {close[0]}?" if close else "correct its name or unset it"
+    raise SettingsError(
+        f"{variable} in the environment is no setting; {hint}",
+        key=name.lower(),
+        origin=origin,
+    )
+
+
+# --- the flags -----------------------------------------------------------------------------------
+
+
+def read_flags(flags: Mapping[str, object]) -> dict[str, Found]:
+    """Read what the command line gave; None is a flag that was not given."""
+    found = {}
+    for name, raw in flags.items():
+        if raw is None:
+            continue
+        origin = Origin(OriginKind.FLAG, "--" + name.replace("_", "-"))
+        key = _known(name, origin)
+        if key.flag is None:
+            raise SettingsError(
+                f"{name} cannot be given as a flag, which every user of the machine can see:"
+                f" set {key.variable}, or name a file with --password-file",
+                key=name,
+                origin=origin,
+            )
+        found[name] = Found(read_value(key, raw, origin, typed=False), origin)
+    return found
+
+
+# --- one value -----------------------------------------------------------------------------------
+
+
+def _known(name: str, origin: Origin) -> Key:
+    key = KEYS.get(name)
+    if key is not None:
+        return key
+    close = get_close_matches(name.lower().replace("-", "_"), KEYS, n=1)
+    hint = f"did you mean {close[0]}?" if close else "penstock config prints the keys there are"
+    raise SettingsError(f"{name} ({origin.phrase}) is no setting; {hint}", key=name, origin=origin)
+
+
+def read_value(key: Key, raw: object, origin: Origin, *, typed: bool) -> object:
+    """Read one value, and complain about it with its key and its origin."""
+    try:
+        return key.kind.read(raw, typed=typed)
+    except ValueError as error:
+        # The text of a password must not reach a log through a complaint about it.
+        shown = "" if key.name == "password" else f" is {_show(raw, typed=typed)}"
+        raise SettingsError(
+            f"{key.name}{shown} ({origin.phrase}): {error}", key=key.name, origin=origin
+        ) from (None if key.name == "password" else error)
+
+
+def _show(raw: object, *, typed: bool) -> str:
+    if isinstance(raw, bool):
+        return str(raw).lower()
+    bare = isinstance(raw, str) and not typed and raw.isprintable() and " " not in raw
+    shown = raw if bare and isinstance(raw, str) else repr(raw)
+    return shown if len(shown) <= _SHOWN_CHARACTERS_MAX else shown[:_SHOWN_CHARACTERS_MAX] + "..."

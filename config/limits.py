@@ -1,0 +1,144 @@
+"""Every maximum of the system, with its unit in the name and its reason beside it.
+
+A limit that an operator may lower or raise is a default here and a field of `Settings`;
+the others are part of the design and change with a release.
+"""
+
+from typing import Final
+
+KIB: Final = 1024
+MIB: Final = 1024 * KIB
+
+# --- the wire: before authentication -----------------------------------------------------------
+# Redis' own figures (CVE-2021-32675): what AUTH and HELLO need, and no more.
+UNAUTHENTICATED_ARGUMENTS_MAX: Final = 10
+UNAUTHENTICATED_ARGUMENT_BYTES_MAX: Final = 16 * KIB
+
+# --- the wire: after authentication ------------------------------------------------------------
+# A `*` or `$` header line and an inline command; Redis' figure, beyond it framing is lost.
+LINE_BYTES_MAX: Final = 64 * KIB
+# Arguments of one request. The longest command is JOB.CLAIM with many queues.
+ARGUMENTS_MAX: Final = 1024
+# Bytes of one argument that a connection buffers before the command is known: the largest payload
+# an operator may allow, so that PAYLOAD_BYTES_MAX is answered by a clear error and not by a close.
+ARGUMENT_BYTES_MAX: Final = 64 * MIB
+# Bytes of one whole request (all arguments).
+REQUEST_BYTES_MAX: Final = 80 * MIB
+# Quoted argument text in "unknown command" errors, as Redis cuts it.
+ERROR_ARGUMENTS_BYTES_MAX: Final = 128
+# Requests of one connection that are parsed and not yet answered in full; beyond, reading pauses.
+REQUESTS_IN_FLIGHT_MAX: Final = 4096
+# Reply bytes that a connection may leave unread before reading from it pauses ...
+OUTPUT_PAUSE_BYTES: Final = 256 * KIB
+# ... and the amount at which it is cut: it does not read, and its calls still finish.
+OUTPUT_BYTES_MAX: Final = 128 * MIB
+# Submissions between MULTI and EXEC: they are one transaction in the store.
+TRANSACTION_COMMANDS_MAX: Final = 4096
+# Open connections; a descriptor each, beside those of the store and the workers.
+CONNECTIONS_MAX: Final = 10_000
+# What an operator may raise the three above to: more would be a slip of the keyboard.
+CONNECTIONS_CEILING: Final = 1_000_000
+REQUESTS_IN_FLIGHT_CEILING: Final = 1_000_000
+OUTPUT_BYTES_CEILING: Final = 16 * 1024 * MIB
+# sun_path has 108 bytes on Linux and the last one is its end.
+SOCKET_PATH_BYTES_MAX: Final = 107
+# Accepted and not yet handed to us; the kernel cuts it to net.core.somaxconn.
+LISTEN_BACKLOG: Final = 1024
+# Seconds from the first byte of a request to its last.
+FRAME_DEADLINE_SECONDS: Final = 60.0
+# Seconds a connection may stay unauthenticated when a password is set.
+AUTHENTICATION_DEADLINE_SECONDS: Final = 5.0
+
+# --- jobs ----------------------------------------------------------------------------------------
+NAME_BYTES_MAX: Final = 200  # Task and queue names; beanstalkd's tube names have the same bound.
+KEY_BYTES_MAX: Final = 255  # Idempotency keys: a UUID, a URL, a business key.
+PAYLOAD_BYTES_MAX: Final = 1 * MIB  # Default; more belongs into a file or an object store.
+RESULT_BYTES_MAX: Final = 1 * MIB  # Default; a result travels through memory to its caller.
+ERROR_BYTES_MAX: Final = 16 * KIB  # A traceback; longer ones lose their middle in the worker.
+PRIORITY_MAX: Final = 4_294_967_295  # beanstalkd's range; 0 is the most urgent.
+PRIORITY_DEFAULT: Final = 1000
+ATTEMPTS_DEFAULT: Final = 3
+ATTEMPTS_MAX: Final = 1000
+TIMEOUT_MS_DEFAULT: Final = 300_000  # What most peers agree on (research: default-value lessons).
+TIMEOUT_MS_MAX: Final = 7 * 24 * 3_600_000
+DELAY_MS_MAX: Final = 366 * 24 * 3_600_000  # A year; a cron schedule serves beyond that.
+RETRY_BASE_MS: Final = 1_000  # First backoff ceiling; doubled each failure, full jitter below it.
+RETRY_CAP_MS: Final = 600_000  # No backoff waits longer than ten minutes.
+RESULT_KEEP_MS_DEFAULT: Final = 3_600_000
+DEAD_KEEP_MS_DEFAULT: Final = 30 * 24 * 3_600_000  # Dead letters wait for people; a month of them.
+KEEP_MS_MAX: Final = 3_650 * 24 * 3_600_000  # Ten years: beyond it, copy what matters elsewhere.
+# From the end of a job's timeout (told to the task) to the end of its lease (it is killed).
+LEASE_GRACE_MS: Final = 10_000
+
+# --- waits ---------------------------------------------------------------------------------------
+CLAIM_WAIT_MS_DEFAULT: Final = 1_000  # Several clients give up a read after two seconds.
+CLAIM_WAIT_MS_MAX: Final = 300_000
+CALL_WAIT_MS_DEFAULT: Final = 3_600_000  # As long as a result is kept.
+CALL_WAIT_MS_MAX: Final = 24 * 3_600_000
+CLAIM_JOBS_MAX: Final = 1_000  # COUNT of one JOB.CLAIM.
+CLAIM_QUEUES_MAX: Final = 256  # Queues named by one JOB.CLAIM.
+
+# --- memory --------------------------------------------------------------------------------------
+# Ready jobs of one queue whose records are in memory; the rest wait in the store.
+QUEUE_WINDOW_JOBS_MAX: Final = 1_000
+# A window is refilled when it falls below this share of what it may hold.
+QUEUE_WINDOW_LOW_DIVISOR: Final = 4
+# The least a window holds, however many queues share the memory below.
+QUEUE_WINDOW_JOBS_MIN: Final = 16
+# Records of ready jobs in memory, all queues together (about 1 KiB each).
+WINDOWS_JOBS_MAX: Final = 32_000
+# Scheduled jobs whose due times are in memory; the later ones wait in the store.
+SCHEDULE_WINDOW_JOBS_MAX: Final = 10_000
+# Payloads of waiting jobs kept in memory so that a claim need not read them back.
+PAYLOAD_CACHE_BYTES_MAX: Final = 32 * MIB
+# One payload larger than this is read back at its claim instead.
+PAYLOAD_CACHE_ITEM_BYTES_MAX: Final = 16 * KIB
+# Queues the server knows at once; each costs a window and a row of metrics.
+QUEUES_MAX: Final = 10_000
+# Calls and waits that are parked until their job finishes.
+WAITERS_MAX: Final = 1_000_000
+
+# --- the journal ---------------------------------------------------------------------------------
+# Changes of one commit; about 20 ms of SQLite's work.
+BATCH_CHANGES_MAX: Final = 4_096
+# Payload and result bytes of one commit: SQLite's own limit of a blob is far beyond.
+BATCH_BYTES_MAX: Final = 64 * MIB
+# Changes that wait for a commit. Beyond it connections are not read.
+BATCH_BACKLOG_MAX: Final = 8 * BATCH_CHANGES_MAX
+# Expired jobs removed with one commit, so that nobody waits for a removal.
+REMOVAL_JOBS_MAX: Final = 500
+
+# --- workers -------------------------------------------------------------------------------------
+WORKERS_MAX: Final = 1_024
+WORKER_RESTART_BASE_SECONDS: Final = 0.1  # Doubled at each early death, with jitter, up to the cap.
+WORKER_RESTART_CAP_SECONDS: Final = 30.0
+# Bytes a second of what tasks print that reach the log; the rest is counted and dropped.
+WORKER_OUTPUT_BYTES_MAX: Final = 64 * KIB
+# Jobs a worker may hold beyond the one it runs, when they are this short.
+PREFETCH_JOBS_MAX: Final = 32
+PREFETCH_MS_MAX: Final = 10
+
+# --- shutting down -------------------------------------------------------------------------------
+DRAIN_MS_DEFAULT: Final = 30_000  # For jobs that are running; then they are given back.
+DRAIN_STEP_MS: Final = 5_000  # For each of the other phases.
+
+assert UNAUTHENTICATED_ARGUMENTS_MAX < ARGUMENTS_MAX
+assert UNAUTHENTICATED_ARGUMENT_BYTES_MAX < ARGUMENT_BYTES_MAX
+assert PAYLOAD_BYTES_MAX <= ARGUMENT_BYTES_MAX
+assert RESULT_BYTES_MAX <= ARGUMENT_BYTES_MAX
+assert ARGUMENT_BYTES_MAX < REQUEST_BYTES_MAX
+assert CLAIM_QUEUES_MAX < ARGUMENTS_MAX
+assert OUTPUT_PAUSE_BYTES < OUTPUT_BYTES_MAX
+assert OUTPUT_BYTES_MAX <= OUTPUT_BYTES_CEILING
+assert CONNECTIONS_MAX <= CONNECTIONS_CEILING
+assert REQUESTS_IN_FLIGHT_MAX <= REQUESTS_IN_FLIGHT_CEILING
+assert RESULT_KEEP_MS_DEFAULT <= KEEP_MS_MAX
+assert DEAD_KEEP_MS_DEFAULT <= KEEP_MS_MAX
+assert TRANSACTION_COMMANDS_MAX <= BATCH_CHANGES_MAX
+assert BATCH_CHANGES_MAX <= BATCH_BACKLOG_MAX
+assert ARGUMENT_BYTES_MAX <= BATCH_BYTES_MAX
+assert QUEUE_WINDOW_JOBS_MIN < QUEUE_WINDOW_JOBS_MAX <= WINDOWS_JOBS_MAX
+assert PAYLOAD_CACHE_ITEM_BYTES_MAX < PAYLOAD_CACHE_BYTES_MAX
+assert RETRY_BASE_MS < RETRY_CAP_MS
+assert CLAIM_WAIT_MS_DEFAULT <= CLAIM_WAIT_MS_MAX
+assert CALL_WAIT_MS_DEFAULT <= CALL_WAIT_MS_MAX

@@ -1,0 +1,76 @@
+"""Load the settings: flags, then the environment, then a TOML file, then the defaults.
+
+Every layer is read whole, so a mistake is reported even where a stronger layer hides it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+
+from penstock.config.errors import SettingsError
+from penstock.config.keys import KEYS
+from penstock.config.layers import (
+    CONFIG_VARIABLE,
+    Found,
+    read_environment,
+    read_file,
+    read_flags,
+)
+from penstock.config.origins import DEFAULT_ORIGIN, Origin
+from penstock.config.password import resolve_password
+from penstock.config.relations import check_relations
+from penstock.config.settings import Settings
+
+DEFAULT_FILE: Final = Path("penstock.toml")
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedSettings:
+    """The settings in force and, for each key, where its value came from."""
+
+    settings: Settings
+    origins: Mapping[str, Origin]
+    config_file: Path | None
+
+
+def load_settings(
+    flags: Mapping[str, object],
+    environ: Mapping[str, str],
+    config_file: Path | None = None,
+) -> LoadedSettings:
+    """Merge the layers into one frozen value.
+
+    *flags* maps keys to text or to values; None means not given. Without *config_file*,
+    `PENSTOCK_CONFIG` names the file, else `penstock.toml` in the working directory is read if
+    there is one.
+
+    Raises:
+        SettingsError: something is unknown, wrong, or at odds with something else.
+    """
+    path = _choose_file(config_file, environ)
+    found: dict[str, Found] = read_file(path) if path is not None else {}
+    found |= read_environment(environ)
+    found |= read_flags(flags)
+    password = resolve_password(found.get("password"), found.get("password_file"))
+    if password is not None:
+        found["password"] = password
+
+    given: dict[str, Any] = {name: each.value for name, each in found.items()}
+    given.setdefault("data", Settings().data.absolute())
+    settings = Settings(**given)
+    origins = dict.fromkeys(KEYS, DEFAULT_ORIGIN) | {n: each.origin for n, each in found.items()}
+    check_relations(settings, origins)
+    return LoadedSettings(settings, MappingProxyType(origins), path)
+
+
+def _choose_file(given: Path | None, environ: Mapping[str, str]) -> Path | None:
+    if given is not None:
+        return given.absolute()
+    named = environ.get(CONFIG_VARIABLE)
+    if named is None:
+        return DEFAULT_FILE.absolute() if DEFAULT_FILE.exists() else None
+    if not named:
+        raise SettingsError(f"{CONFIG_VARIABLE} is empty: name a TOML file or unset it")
+    return Path(named).absolute()
