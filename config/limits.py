@@ -99,12 +99,17 @@ QUEUES_MAX: Final = 10_000
 WAITERS_MAX: Final = 1_000_000
 
 # --- the journal ---------------------------------------------------------------------------------
-# Changes of one commit; about 20 ms of SQLite's work.
-BATCH_CHANGES_MAX: Final = 4_096
-# Payload and result bytes of one commit: SQLite's own limit of a blob is far beyond.
-BATCH_BYTES_MAX: Final = 64 * MIB
-# Changes that wait for a commit. Beyond it connections are not read.
-BATCH_BACKLOG_MAX: Final = 8 * BATCH_CHANGES_MAX
+# Changes that wait for the next commit, which takes them all: about 50 ms of SQLite's work.
+# Beyond it connections are not read until the commit is done.
+BATCH_CHANGES_MAX: Final = 8_192
+# Payload and result bytes that wait for the next commit; the same rule.
+BATCH_BYTES_MAX: Final = 128 * MIB
+# After a commit that found no room, how long until completions are tried again.
+FULL_PAUSE_SECONDS: Final = 0.2
+# Without a commit for this long the store does its housekeeping.
+REST_AFTER_SECONDS: Final = 2.0
+# How often finished jobs whose time is over are looked for.
+REMOVAL_EVERY_SECONDS: Final = 1.0
 # Expired jobs removed with one commit, so that nobody waits for a removal.
 REMOVAL_JOBS_MAX: Final = 500
 
@@ -135,7 +140,6 @@ assert REQUESTS_IN_FLIGHT_MAX <= REQUESTS_IN_FLIGHT_CEILING
 assert RESULT_KEEP_MS_DEFAULT <= KEEP_MS_MAX
 assert DEAD_KEEP_MS_DEFAULT <= KEEP_MS_MAX
 assert TRANSACTION_COMMANDS_MAX <= BATCH_CHANGES_MAX
-assert BATCH_CHANGES_MAX <= BATCH_BACKLOG_MAX
 assert ARGUMENT_BYTES_MAX <= BATCH_BYTES_MAX
 assert QUEUE_WINDOW_JOBS_MIN < QUEUE_WINDOW_JOBS_MAX <= WINDOWS_JOBS_MAX
 assert PAYLOAD_CACHE_ITEM_BYTES_MAX < PAYLOAD_CACHE_BYTES_MAX

@@ -1,0 +1,74 @@
+"""Why the broker declines. Each is safe to show, names its job, and leaves the state unchanged."""
+
+from typing import ClassVar
+
+from penstock.jobs.model import JobId, QueueName
+
+
+class Refused(Exception):
+    """The request was understood and declined."""
+
+    code: ClassVar[str]
+
+
+class NoJob(Refused):
+    code = "NOJOB"
+
+    def __init__(self, job_id: JobId) -> None:
+        super().__init__(f"job {job_id} is not known: it never was, or it was removed")
+
+
+class NoQueue(Refused):
+    code = "NOQUEUE"
+
+    def __init__(self, queue: QueueName) -> None:
+        super().__init__(f"queue {queue} is not known: nothing was submitted to it yet")
+
+
+class LeaseLost(Refused):
+    code = "LEASELOST"
+
+    def __init__(self, job_id: JobId, attempt: int) -> None:
+        super().__init__(
+            f"attempt {attempt} does not hold job {job_id} (any more); drop this answer"
+        )
+
+
+class KeyReused(Refused):
+    code = "KEYREUSED"
+
+    def __init__(self, key: str, holder: JobId) -> None:
+        super().__init__(
+            f"key {key} was used for job {holder} with another task, queue or payload; "
+            "take a new key for a new request"
+        )
+
+
+class TooLarge(Refused):
+    code = "TOOLARGE"
+
+    def __init__(self, what: str, size: int, limit: int) -> None:
+        super().__init__(
+            f"the {what} has {size} bytes, {limit} are allowed; "
+            f"store it elsewhere and send its name, or raise {what}_bytes_max"
+        )
+
+
+class Invalid(Refused):
+    """A value that is well formed and cannot be served."""
+
+    code = "ERR"
+
+
+class Draining(Refused):
+    code = "DRAINING"
+
+    def __init__(self) -> None:
+        super().__init__("the server is shutting down; send this again when it is back")
+
+
+class Overloaded(Refused):
+    code = "OVERLOADED"
+
+    def __init__(self, what: str, limit: int) -> None:
+        super().__init__(f"{what}: the limit of {limit} is reached; try again later")

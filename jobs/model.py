@@ -1,0 +1,65 @@
+"""What a job is: the record that the store keeps, and the few values around it.
+
+Records are msgspec structs, frozen and without cycles: they are made tens of thousands of times
+a second, and a frozen dataclass takes 25 times as long to make (docs/decisions/0001).
+"""
+
+from enum import Enum
+from typing import NewType
+
+from msgspec import Struct
+
+JobId = NewType("JobId", int)
+Instant = NewType("Instant", int)  # Milliseconds since the Unix epoch, UTC.
+QueueName = NewType("QueueName", str)
+TaskName = NewType("TaskName", str)
+
+
+class State(Enum):
+    """Where a job is in its life; `jobs.transitions` says how it gets from one to the next."""
+
+    SCHEDULED = "scheduled"  # Not due yet: delayed by its submitter or by a retry.
+    READY = "ready"  # Waits for a claim.
+    CLAIMED = "claimed"  # A worker holds its lease.
+    COMPLETED = "completed"
+    DEAD = "dead"  # Its attempts are used up; it waits for people.
+
+
+class Job(Struct, frozen=True, gc=False):
+    """The record of one job. Its payload and its result are kept apart from it.
+
+    `rank` orders the ready jobs of a queue, the smaller first and the smaller id among equals.
+    `attempt` counts claims and is the fencing token; `failures` counts the attempts that failed
+    and is what `attempts_max` bounds: giving a job back is not a failure.
+    """
+
+    id: JobId
+    queue: QueueName
+    task: TaskName
+    state: State
+    rank: int
+    priority: int
+    attempts_max: int
+    timeout_ms: int
+    submitted_at: Instant
+    due_at: Instant  # When it may run, or might have: of the first or of the next attempt.
+    key: str | None = None
+    attempt: int = 0
+    failures: int = 0
+    claimed_at: Instant | None = None
+    finished_at: Instant | None = None
+    remove_at: Instant | None = None  # Finished jobs only: when they may be removed.
+
+
+class FailedAttempt(Struct, frozen=True, gc=False):
+    """One attempt that failed, for the people who look at a dead letter.
+
+    `error` is text: its first line is `Type: message`, the lines after it are the traceback.
+    """
+
+    job_id: JobId
+    attempt: int
+    worker: str
+    claimed_at: Instant
+    failed_at: Instant
+    error: str

@@ -1,0 +1,56 @@
+"""Whether a failed attempt is tried again, and when: exponential backoff with full jitter.
+
+The jitter is AWS' "full jitter": a uniform draw below a ceiling that doubles with each failure
+(https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
+"""
+
+from typing import Final
+
+from msgspec import Struct
+
+from penstock.config.limits import RETRY_BASE_MS, RETRY_CAP_MS
+from penstock.jobs.model import Instant
+
+
+class RetryPolicy(Struct, frozen=True):
+    """The ceiling of the first backoff and of the longest, in milliseconds."""
+
+    base_ms: int = RETRY_BASE_MS
+    cap_ms: int = RETRY_CAP_MS
+
+
+class RetryAt(Struct, frozen=True):
+    """Try again, not before an instant."""
+
+    due_at: Instant
+
+
+class GiveUp(Struct, frozen=True):
+    """Dead-letter the job."""
+
+
+_DOUBLINGS_MAX: Final = 40  # 2**40 ms is beyond every cap; more would only make big integers.
+
+
+def decide_retry(
+    policy: RetryPolicy,
+    *,
+    failures: int,
+    attempts_max: int,
+    lost: bool,
+    now: Instant,
+    jitter: float,
+) -> RetryAt | GiveUp:
+    """Decide what follows the attempt that was failure number *failures*.
+
+    A first failure because the worker was *lost* is tried again at once: most often the worker
+    was killed or unplugged and the job is innocent. From the second on it backs off like any other.
+    """
+    assert failures >= 1
+    assert 0.0 <= jitter < 1.0
+    if failures >= attempts_max:
+        return GiveUp()
+    if lost and failures == 1:
+        return RetryAt(now)
+    ceiling = min(policy.cap_ms, policy.base_ms << min(failures - 1, _DOUBLINGS_MAX))
+    return RetryAt(Instant(now + int(ceiling * jitter)))

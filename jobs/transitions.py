@@ -1,0 +1,45 @@
+"""The life of a job as a table: what may happen to it, and where that takes it.
+
+This is the only place that knows which state follows which. The diagram in ARCHITECTURE.md is
+tested against `TRANSITIONS`.
+"""
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Final
+
+from penstock.jobs.model import State
+
+
+class Cause(Enum):
+    """Why a job changes its state."""
+
+    SUBMIT = "submit"
+    SCHEDULE = "schedule"  # Submitted with a delay.
+    FALL_DUE = "fall due"
+    CLAIM = "claim"
+    COMPLETE = "complete"
+    RETRY = "retry"  # An attempt failed and another is allowed.
+    GIVE_UP = "give up"  # An attempt failed and was the last.
+    RELEASE = "release"  # Given back: not a failure.
+
+
+TRANSITIONS: Final[Mapping[tuple[State | None, Cause], State]] = {
+    (None, Cause.SUBMIT): State.READY,
+    (None, Cause.SCHEDULE): State.SCHEDULED,
+    (State.SCHEDULED, Cause.FALL_DUE): State.READY,
+    (State.READY, Cause.CLAIM): State.CLAIMED,
+    (State.CLAIMED, Cause.COMPLETE): State.COMPLETED,
+    (State.CLAIMED, Cause.RETRY): State.SCHEDULED,
+    (State.CLAIMED, Cause.GIVE_UP): State.DEAD,
+    (State.CLAIMED, Cause.RELEASE): State.READY,
+}
+
+FINISHED: Final = frozenset({State.COMPLETED, State.DEAD})
+
+
+def next_state(state: State | None, cause: Cause) -> State:
+    """Return the state that *cause* leads to; None is the state of a job that is not there yet."""
+    after = TRANSITIONS.get((state, cause))
+    assert after is not None, f"{cause} cannot happen to a job that is {state}"
+    return after

@@ -1,0 +1,144 @@
+"""Those who wait, for a job to claim or for a job to finish, and what they are told."""
+
+from typing import NewType
+
+from msgspec import Struct
+
+from penstock.config.limits import WAITERS_MAX
+from penstock.jobs.errors import Overloaded
+from penstock.jobs.model import Instant, Job, JobId, QueueName
+from penstock.jobs.timers import Timer, Timers
+
+ConsumerId = NewType("ConsumerId", int)  # Who holds leases: one connection.
+
+
+class Claim(Struct, frozen=True, gc=False):
+    """A job handed to a consumer. Without a payload, it has to be read from the store first."""
+
+    job: Job
+    payload: bytes | None
+
+
+class Claimant:
+    """A request for jobs. `token` is whatever the caller wants to know it by."""
+
+    __slots__ = ("consumer", "jobs_max", "queues", "timer", "token", "worker")
+
+    def __init__(
+        self,
+        *,
+        consumer: ConsumerId,
+        worker: str,
+        queues: tuple[QueueName, ...],
+        jobs_max: int,
+        token: object,
+    ) -> None:
+        assert jobs_max >= 1
+        self.consumer = consumer
+        self.worker = worker
+        self.queues = queues
+        self.jobs_max = jobs_max
+        self.token = token
+        self.timer: Timer[Claimant | Waiter] | None = None
+
+
+class Waiter:
+    """A request that is answered when a job finishes. `token` as above."""
+
+    __slots__ = ("job_id", "timer", "token", "wait_ms")
+
+    def __init__(self, *, job_id: JobId, wait_ms: int, token: object) -> None:
+        self.job_id = job_id
+        self.wait_ms = wait_ms
+        self.token = token
+        self.timer: Timer[Claimant | Waiter] | None = None
+
+
+class Completed(Struct, frozen=True, gc=False):
+    """The job succeeded."""
+
+    result: bytes
+
+
+class Died(Struct, frozen=True, gc=False):
+    """The job failed for good; `error` is the first line of its last error."""
+
+    failures: int
+    attempts_max: int
+    error: str
+
+
+class WaitEnded(Struct, frozen=True, gc=False):
+    """The job has not finished; it goes on."""
+
+
+Outcome = Completed | Died | WaitEnded
+
+
+class Delivery(Struct, frozen=True):
+    """Answer a claimant with its jobs; with none, if its wait ended."""
+
+    claimant: Claimant
+    claims: list[Claim]
+
+
+class Finish(Struct, frozen=True):
+    """Answer a waiter."""
+
+    waiter: Waiter
+    outcome: Outcome
+
+
+class Overdue(Struct, frozen=True):
+    """A lease ran out. Whoever can end its worker does so first; then the attempt expires."""
+
+    consumer: ConsumerId
+    worker: str
+    job_id: JobId
+    attempt: int
+
+
+Effect = Delivery | Finish | Overdue
+
+
+class Waits:
+    """All waiters and parked claimants that have a deadline, and the waiters by job."""
+
+    __slots__ = ("_by_job", "timers", "waiter_count")
+
+    def __init__(self) -> None:
+        self._by_job: dict[JobId, list[Waiter]] = {}
+        self.timers: Timers[Claimant | Waiter] = Timers()
+        self.waiter_count = 0
+
+    def add(self, waiter: Waiter, now: Instant) -> None:
+        if self.waiter_count >= WAITERS_MAX:
+            raise Overloaded("calls and waits that are parked", WAITERS_MAX)
+        self._by_job.setdefault(waiter.job_id, []).append(waiter)
+        self.waiter_count += 1
+        waiter.timer = self.timers.add(Instant(now + waiter.wait_ms), waiter)
+
+    def remove(self, waiter: Waiter) -> bool:
+        """Forget a waiter; say whether it was still waiting."""
+        waiters = self._by_job.get(waiter.job_id, [])
+        if waiter not in waiters:
+            return False
+        waiters.remove(waiter)
+        if not waiters:
+            del self._by_job[waiter.job_id]
+        self._forget(waiter)
+        return True
+
+    def take(self, job_id: JobId) -> list[Waiter]:
+        """Take out everybody who waits for a job."""
+        waiters = self._by_job.pop(job_id, None)
+        if waiters is None:
+            return []
+        for waiter in waiters:
+            self._forget(waiter)
+        return waiters
+
+    def _forget(self, waiter: Waiter) -> None:
+        self.waiter_count -= 1
+        if waiter.timer is not None:
+            self.timers.cancel(waiter.timer)

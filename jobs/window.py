@@ -1,0 +1,104 @@
+"""The front of an order that may be too long for memory.
+
+A window holds the first jobs of an order in memory; what sorts behind its horizon is only in the
+store and is read when the window runs low. So a backlog of any length costs the same memory, and
+a restart need not read it.
+"""
+
+from bisect import insort
+from collections.abc import Container, Sequence
+from typing import Final
+
+from penstock.config.limits import QUEUE_WINDOW_LOW_DIVISOR
+from penstock.jobs.model import Job
+
+Position = tuple[int, int]  # (rank or due_at, id): unique, because ids are.
+Entry = tuple[int, int, Job]
+
+_COMPACT_AT: Final = 512
+
+
+class Window:
+    """Jobs in order of their positions, as far as memory holds them.
+
+    Invariant: a job of this order is in the window exactly if the window is complete or the
+    job's position is at or before the horizon.
+    """
+
+    __slots__ = ("_entries", "_front", "complete", "horizon", "jobs_max")
+
+    def __init__(self, jobs_max: int, *, complete: bool) -> None:
+        self.jobs_max = jobs_max
+        self.complete = complete
+        self.horizon: Position | None = None
+        self._entries: list[Entry] = []
+        self._front = 0  # Entries before it have been taken; cut off now and then.
+
+    def __len__(self) -> int:
+        return len(self._entries) - self._front
+
+    def first(self) -> Entry | None:
+        return self._entries[self._front] if self._front < len(self._entries) else None
+
+    def is_low(self) -> bool:
+        """Say whether the store should be asked for more."""
+        return not self.complete and len(self) * QUEUE_WINDOW_LOW_DIVISOR <= self.jobs_max
+
+    def take_first(self) -> Job:
+        entry = self._entries[self._front]
+        self._front += 1
+        if self._front >= _COMPACT_AT or self._front == len(self._entries):
+            del self._entries[: self._front]
+            self._front = 0
+        return entry[2]
+
+    def offer(self, entry: Entry) -> Job | None:
+        """Let a job in if it belongs here; return the job that is only in the store now, if any.
+
+        The one returned is the one offered, or another that it pushed out.
+        """
+        entries = self._entries
+        if not self.complete and (self.horizon is None or entry[:2] > self.horizon):
+            return entry[2]
+        if self._front == len(entries) or entry > entries[-1]:
+            entries.append(entry)
+        else:
+            insort(entries, entry, lo=self._front)
+        if len(entries) - self._front <= self.jobs_max:
+            return None
+        last = entries.pop()
+        self.complete = False
+        self.horizon = entries[-1][:2]
+        return last[2]
+
+    def shrink(self, jobs_max: int) -> list[Job]:
+        """Hold at most *jobs_max* from now on; return the jobs that are only in the store now."""
+        self.jobs_max = jobs_max
+        cut = self._front + jobs_max
+        pushed_out = [entry[2] for entry in self._entries[cut:]]
+        if pushed_out:
+            del self._entries[cut:]
+            self.complete = False
+            self.horizon = self._entries[-1][:2]
+        return pushed_out
+
+    def refill(
+        self,
+        after: Position | None,
+        jobs: Sequence[Entry],
+        *,
+        asked: int,
+        elsewhere: Container[int],
+    ) -> None:
+        """Append what the store answered to a question for *asked* jobs after a position.
+
+        An answer to a question from before the horizon moved is of no use and is dropped. Ids in
+        *elsewhere* are on their way to another state that the store had not yet been told.
+        """
+        if self.complete or after != self.horizon:
+            return
+        assert all(after is None or entry[:2] > after for entry in jobs)
+        self._entries.extend(entry for entry in jobs if entry[1] not in elsewhere)
+        if jobs:
+            self.horizon = jobs[-1][:2]
+        self.complete = len(jobs) < asked
