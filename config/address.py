@@ -59,8 +59,8 @@ def _why_not(text: str) -> str:
     form = "HOST:PORT, such as 127.0.0.1:7711"
     if text.isdigit():
         return f"it must be {form}: write 127.0.0.1:{text}"
-    if text.startswith(":"):
-        return f"it must be {form}: write 127.0.0.1{text}, or 0.0.0.0{text} for every interface"
     if text.count(":") > 1 and not text.startswith("["):
         return f"it must be {form}; an IPv6 address stands in brackets, such as [::1]:7711"
+    if text.startswith(":"):
+        return f"it must be {form}: write 127.0.0.1{text}, or 0.0.0.0{text} for every interface"
     return f"it must be {form}, with a port from 0 to {PORT_MAX}"

@@ -49,6 +49,18 @@ class Key:
     def default(self) -> object:
         return _DEFAULTS[self.name]
 
+    def show(self, value: object) -> str:
+        """Write a value as a person would give it; a password is only `set`."""
+        if value is None:
+            return self.kind.none_word
+        return ",".join(value) if isinstance(value, tuple) else str(value)
+
+    def plain(self, value: object) -> object:
+        """Turn a value into what JSON and TOML hold."""
+        if value is None or isinstance(value, int):
+            return value
+        return list(value) if isinstance(value, tuple) else str(value)
+
 
 _DEFAULTS: Final = {each.name: each.default for each in fields(Settings)}
 

@@ -24,12 +24,19 @@ _NAME: Final = re.compile(rf"[A-Za-z0-9_.:/@+-]{{1,{NAME_BYTES_MAX}}}")
 _IMPORT: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*(:[^\W\d]\w*(\.[^\W\d]\w*)*)?")
 _WHOLE: Final = re.compile(r"0|-?[1-9][0-9]{0,18}")
 
+NOT_SET: Final = "not set"
+
 
 class Kind(Protocol):
     """How the values of one setting are read and shown."""
 
     @property
     def unit(self) -> str: ...
+    @property
+    def none_word(self) -> str:
+        """What stands for None where it is shown, and where it can be given."""
+        ...
+
     @property
     def form(self) -> str:
         """What a value must be, continuing "it must be "."""
@@ -42,12 +49,12 @@ class Kind(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class WholeNumber:
-    """A number within bounds; `none_word` stands for None where that has a meaning."""
+    """A number within bounds, or a word that stands for None."""
 
     unit: str
     minimum: int
     maximum: int
-    none_word: str | None = None
+    none_word: str = ""
 
     @property
     def form(self) -> str:
@@ -56,7 +63,7 @@ class WholeNumber:
         return f"a whole number{unit} from {self.minimum} to {self.maximum}{either}"
 
     def read(self, raw: object, *, typed: bool) -> int | None:
-        if self.none_word is not None and raw == self.none_word:
+        if self.none_word and raw == self.none_word:
             return None
         number = self._number(raw, typed=typed)
         if not self.minimum <= number <= self.maximum:
@@ -81,6 +88,7 @@ class Choice:
 
     words: tuple[str, ...]
     unit: str = ""
+    none_word: str = NOT_SET
 
     @property
     def form(self) -> str:
@@ -100,6 +108,10 @@ class HostPort:
     unit: str = ""
 
     @property
+    def none_word(self) -> str:
+        return "off" if self.off else NOT_SET
+
+    @property
     def form(self) -> str:
         return "HOST:PORT, such as 127.0.0.1:7711" + (", or off" if self.off else "")
 
@@ -117,6 +129,7 @@ class FilePath:
 
     bytes_max: int = 4_095  # PATH_MAX of Linux less its end.
     unit: str = ""
+    none_word: str = NOT_SET
 
     @property
     def form(self) -> str:
@@ -146,6 +159,7 @@ class Names:
     """Queue names: a list in TOML, separated by commas elsewhere."""
 
     unit: str = ""
+    none_word: str = NOT_SET
 
     @property
     def form(self) -> str:
@@ -173,16 +187,19 @@ class ImportString:
     """Where the tasks are: `module` or `module:attribute`."""
 
     unit: str = ""
+    none_word: str = NOT_SET
 
     @property
     def form(self) -> str:
         return "MODULE or MODULE:ATTRIBUTE, such as examples.textstats"
 
     def read(self, raw: object, *, typed: bool) -> str:
-        if not isinstance(raw, str) or _IMPORT.fullmatch(raw) is None:
-            ends = isinstance(raw, str) and (raw.endswith(".py") or "/" in raw)
-            hint = "; name the module and not its file" if ends else ""
-            raise ValueError(f"it must be {self.form}{hint}")
+        if not isinstance(raw, str):
+            raise ValueError(f"it must be {self.form}, as text")
+        if raw.endswith(".py") or "/" in raw:
+            raise ValueError(f"it must be {self.form}; name the module and not its file")
+        if _IMPORT.fullmatch(raw) is None:
+            raise ValueError(f"it must be {self.form}")
         return raw
 
 
@@ -191,6 +208,7 @@ class Password:
     """A secret; clients send it with AUTH or HELLO, which bounds its length."""
 
     unit: str = ""
+    none_word: str = NOT_SET
 
     @property
     def form(self) -> str:

@@ -127,9 +127,11 @@ def _known_variable(variable: str, origin: Origin) -> Key:
     key = KEYS.get(name.lower())
     if key is not None and key.variable == variable:
         return key
-    names = [key.variable for key in KEYS.values()] + sorted(OTHER_VARIABLES)
-    close = get_close_matches(variable.upper(), names, n=1, cutoff=0.75)
-    hint = f"did you mean {close[0]}?" if close else "correct its name or unset it"
+    # Compared without their common beginning, which would make everything look alike.
+    known = [other.removeprefix(ENVIRONMENT_PREFIX) for other in sorted(OTHER_VARIABLES)]
+    known += [name.upper() for name in KEYS]
+    close = get_close_matches(name.upper(), known, n=1)
+    hint = f"did you mean {ENVIRONMENT_PREFIX}{close[0]}?" if close else "correct or unset it"
     raise SettingsError(
         f"{variable} in the environment is no setting; {hint}",
         key=name.lower(),

@@ -32,6 +32,10 @@ REQUESTS_IN_FLIGHT_MAX: Final = 4096
 OUTPUT_PAUSE_BYTES: Final = 256 * KIB
 # ... and the amount at which it is cut: it does not read, and its calls still finish.
 OUTPUT_BYTES_MAX: Final = 128 * MIB
+# One whole reply as a client accepts it: a server never has more than that to send at once.
+REPLY_BYTES_MAX: Final = OUTPUT_BYTES_MAX
+# Aggregates within aggregates in a reply; COMMAND DOCS, the deepest, has nine.
+REPLY_DEPTH_MAX: Final = 32
 # Submissions between MULTI and EXEC: they are one transaction in the store.
 TRANSACTION_COMMANDS_MAX: Final = 4096
 # Open connections; a descriptor each, beside those of the store and the workers.
@@ -122,6 +126,19 @@ WORKER_OUTPUT_BYTES_MAX: Final = 64 * KIB
 # Jobs a worker may hold beyond the one it runs, when they are this short.
 PREFETCH_JOBS_MAX: Final = 32
 PREFETCH_MS_MAX: Final = 10
+
+# --- being observed ------------------------------------------------------------------------------
+# Queues with rows of their own on the metrics page; each costs some fifty lines of every scrape.
+METRICS_QUEUES_MAX: Final = 200
+# Open HTTP connections: a few scrapers and probes. From half of it on, answers are 503.
+HTTP_CONNECTIONS_MAX: Final = 128
+# Request line and headers.
+HTTP_REQUEST_BYTES_MAX: Final = 16 * KIB
+# Seconds from a connection, or its last answer, until the next answer is read in full.
+HTTP_EXCHANGE_SECONDS: Final = 30.0
+HTTP_KEEP_ALIVE_SECONDS: Final = 5
+# Characters of one value in the log: a peer decides how long a task's error is.
+LOG_VALUE_CHARACTERS_MAX: Final = 4_096
 
 # --- shutting down -------------------------------------------------------------------------------
 DRAIN_MS_DEFAULT: Final = 30_000  # For jobs that are running; then they are given back.
