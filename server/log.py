@@ -14,6 +14,8 @@ from typing import Final, TextIO
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
+from penstock.config.limits import LOG_VALUE_CHARACTERS_MAX
+
 LEVELS: Final = {
     "debug": logging.DEBUG,
     "info": logging.INFO,
@@ -21,9 +23,6 @@ LEVELS: Final = {
     "error": logging.ERROR,
 }
 FORMATS: Final = ("auto", "console", "json")
-
-# Characters of one value; a peer decides how long a bad command or a task's error is.
-VALUE_CHARACTERS_MAX: Final = 4_096
 
 _WITHHELD: Final = frozenset({"arguments", "password", "payload", "result", "secret"})
 # C0, DEL, C1 and the line separators: what moves a cursor or forges a line. Tabs may stay.
@@ -76,7 +75,7 @@ def configure(level: str, format: str = "auto", stream: TextIO | None = None) ->
 
 def get_logger(name: str) -> FilteringBoundLogger:
     """Return the logger of one part of the program: `log.info("job_dead", job=17)`."""
-    logger: FilteringBoundLogger = structlog.stdlib.get_logger(name)
+    logger: FilteringBoundLogger = structlog.get_logger(name)
     return logger
 
 
@@ -109,8 +108,10 @@ def _loggable(value: object) -> object:
     if isinstance(value, (bytes, bytearray, memoryview)):
         return f"<{len(value)} bytes>"
     if isinstance(value, str):
-        cut = len(value) - VALUE_CHARACTERS_MAX
-        return f"{value[:VALUE_CHARACTERS_MAX]}... ({cut} characters more)" if cut > 0 else value
+        cut = len(value) - LOG_VALUE_CHARACTERS_MAX
+        if cut > 0:
+            return f"{value[:LOG_VALUE_CHARACTERS_MAX]}... ({cut} characters more)"
+        return value
     if isinstance(value, dict):
         return {key: _loggable(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

@@ -4,7 +4,7 @@ import os
 import random
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -69,8 +69,8 @@ def pytest_asyncio_loop_factories() -> dict[str, Callable[[], uvloop.Loop]]:
 
 
 @pytest.fixture
-def seed() -> Iterator[int]:
+def seed() -> int:
     """A seed for this test's randomness. On failure the output says how to repeat it."""
     value = int(os.environ.get("PENSTOCK_SEED") or random.randrange(2**32))
     sys.stdout.write(f"repeat with PENSTOCK_SEED={value}\n")
-    yield value
+    return value
