@@ -1,0 +1,125 @@
+"""What a command is: its parameters, its options and what is known about it, as values."""
+
+from collections.abc import Mapping
+from enum import Enum, unique
+from types import MappingProxyType
+from typing import Final
+
+from msgspec import Struct
+
+from penstock.protocol.errors import ErrorCode
+
+
+@unique
+class Flag(Enum):
+    """What the session must know of a command before it is carried out."""
+
+    WRITE = "write"  # Is answered after a commit.
+    BLOCKING = "blocking"  # May be answered much later; later commands are carried out meanwhile.
+    WORKER = "worker"  # Sent by workers about jobs they hold.
+    CONNECTION = "connection"  # About the connection itself.
+    UNAUTHENTICATED = "unauthenticated"  # Allowed before AUTH.
+    TRANSACTION = "transaction"  # May stand between MULTI and EXEC.
+    WHEN_DRAINING = "when_draining"  # Still served while the server shuts down.
+    REFUSED = "refused"  # Known, and always answered with an error that says why.
+
+
+@unique
+class Kind(Enum):
+    """What an argument may be."""
+
+    NAME = "name"  # Of a task or a queue.
+    KEY = "key"  # An idempotency key.
+    NUMBER = "number"  # A whole number within a range.
+    BYTES = "bytes"  # Anything.
+    TEXT = "text"  # UTF-8.
+    FLAG = "flag"  # A keyword that stands alone.
+
+
+class Parameter(Struct, frozen=True):
+    """An argument known by its place."""
+
+    name: str
+    kind: Kind
+    meaning: str
+    minimum: int = 0
+    maximum: int = 0
+    optional: bool = False
+    multiple: bool = False
+
+
+class Option(Struct, frozen=True):
+    """An argument known by the keyword before it. `group` names what excludes each other."""
+
+    keyword: str
+    value: str  # What stands for the value in the syntax.
+    kind: Kind
+    meaning: str
+    minimum: int = 0
+    maximum: int = 0
+    default: str = ""  # For people; the value itself is where the option is parsed.
+    group: str = ""
+
+
+NO_SUBCOMMANDS: Final[Mapping[bytes, "Command"]] = MappingProxyType({})
+
+
+class Command(Struct, frozen=True):
+    """A row of the command table.
+
+    `arity` counts as Redis does: the command's name included, negative for "at least". `reply`
+    and `reply3` say what RESP2 and RESP3 clients get; one text where both get the same.
+    """
+
+    name: str
+    arity: int
+    category: str
+    summary: str
+    since: str
+    reply: str
+    reply3: str = ""
+    flags: frozenset[Flag] = frozenset()
+    complexity: str = ""
+    parameters: tuple[Parameter, ...] = ()
+    options: tuple[Option, ...] = ()
+    errors: tuple[ErrorCode, ...] = ()
+    notes: str = ""
+    refusal: str = ""  # The text a command flagged REFUSED is answered with.
+    subcommands: Mapping[bytes, "Command"] = NO_SUBCOMMANDS
+
+    @property
+    def syntax(self) -> str:
+        """Write the command as it is typed, optional parts in brackets."""
+        return " ".join([self.name.replace("|", " "), *self._written_parts()])
+
+    def accepts(self, count: int) -> bool:
+        """Say whether *count* arguments, the name included, satisfy the arity."""
+        return count == self.arity if self.arity >= 0 else count >= -self.arity
+
+    def _written_parts(self) -> list[str]:
+        parts = [_written_parameter(parameter) for parameter in self.parameters]
+        seen: set[str] = set()
+        for option in self.options:
+            if option.group and option.group in seen:
+                continue
+            seen.add(option.group)
+            alternatives = [
+                other for other in self.options if other is option or _together(option, other)
+            ]
+            parts.append(f"[{' | '.join(map(_written_option, alternatives))}]")
+        return parts
+
+
+def _together(option: Option, other: Option) -> bool:
+    return bool(option.group) and option.group == other.group
+
+
+def _written_parameter(parameter: Parameter) -> str:
+    written = parameter.name
+    if parameter.multiple:
+        written += f" [{parameter.name} ...]"
+    return f"[{written}]" if parameter.optional else written
+
+
+def _written_option(option: Option) -> str:
+    return option.keyword if option.kind is Kind.FLAG else f"{option.keyword} {option.value}"

@@ -1,0 +1,82 @@
+"""Single arguments, read strictly: whole numbers, names, keys, text."""
+
+import re
+from functools import lru_cache
+from typing import Final
+
+from penstock.config import limits
+from penstock.protocol.errors import ArgumentError, ErrorCode
+
+_DIGITS_MAX: Final = 19  # Of the largest 64-bit integer.
+_ZERO: Final = ord("0")
+_SHOWN_CHARACTERS_MAX: Final = 64
+
+_NAME: Final = re.compile(rb"[A-Za-z0-9_.:/@+-]{1,%d}" % limits.NAME_BYTES_MAX)
+_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f]")
+# Names that were read lately, so that a stream of submissions to a few tasks does not match and
+# decode each again: about a megabyte.
+_NAMES_CACHED_MAX: Final = 4096
+
+
+def refused(text: str) -> ArgumentError:
+    """Make the error for an argument that cannot be accepted."""
+    return ArgumentError(ErrorCode.ERR, text)
+
+
+def shown(raw: bytes) -> str:
+    """Quote an argument for an error text: cut when it is long, control characters escaped."""
+    text = raw[: 4 * _SHOWN_CHARACTERS_MAX].decode(errors="replace")
+    text = text.encode("unicode_escape").decode() if not text.isprintable() else text
+    if len(raw) > 4 * _SHOWN_CHARACTERS_MAX or len(text) > _SHOWN_CHARACTERS_MAX:
+        text = text[:_SHOWN_CHARACTERS_MAX] + "…"
+    return f"'{text}'"
+
+
+def read_number(raw: bytes, what: str, minimum: int, maximum: int) -> int:
+    """Read a whole number: decimal digits, no sign, no leading zero, within the range."""
+    if raw.isdigit() and len(raw) <= _DIGITS_MAX and (raw[0] != _ZERO or len(raw) == 1):
+        number = int(raw)
+        if minimum <= number <= maximum:
+            return number
+    raise refused(f"{what} must be a whole number from {minimum} to {maximum}, not {shown(raw)}")
+
+
+def read_name(raw: bytes, what: str) -> str:
+    """Read the name of a task or a queue."""
+    name = _name(raw)
+    if name is None:
+        raise refused(
+            f"{what} must be 1 to {limits.NAME_BYTES_MAX} characters out of "
+            f"A-Z a-z 0-9 _ . : / @ + -, not {shown(raw)}"
+        )
+    return name
+
+
+@lru_cache(maxsize=_NAMES_CACHED_MAX)
+def _cached_name(raw: bytes) -> str | None:
+    return raw.decode() if _NAME.fullmatch(raw) else None
+
+
+def _name(raw: bytes) -> str | None:
+    # Longer arguments must not stay in the cache.
+    return _cached_name(raw) if len(raw) <= limits.NAME_BYTES_MAX else None
+
+
+def read_key(raw: bytes) -> str:
+    """Read an idempotency key."""
+    if 1 <= len(raw) <= limits.KEY_BYTES_MAX:
+        try:
+            key = raw.decode()
+        except UnicodeDecodeError:
+            key = "\0"
+        if _CONTROL.search(key) is None:
+            return key
+    raise refused(
+        f"KEY must be 1 to {limits.KEY_BYTES_MAX} bytes of UTF-8 without control characters, "
+        f"not {shown(raw)}"
+    )
+
+
+def read_text(raw: bytes) -> str:
+    """Read text for people. Broken characters and NULs are replaced: a report must not be lost."""
+    return raw.decode(errors="replace").replace("\0", "\ufffd")
