@@ -4,6 +4,7 @@ Incremental: an array that has arrived in part is kept as far as it goes, on a s
 long reply in small pieces costs no more than in one.
 """
 
+import re
 from enum import Enum
 from typing import Final, TypeAlias
 
@@ -19,8 +20,16 @@ class Push(list["Reply"]):
 
 
 Reply: TypeAlias = (
-    "bool | int | float | bytes | Simple | ErrorReply | Push | list[Reply] "
-    "| dict[Reply, Reply] | None"
+    bool
+    | int
+    | float
+    | bytes
+    | Simple
+    | ErrorReply
+    | Push
+    | list["Reply"]
+    | dict["Reply", "Reply"]
+    | None
 )
 
 
@@ -35,6 +44,7 @@ INCOMPLETE: Final = Incomplete.INCOMPLETE
 _CRLF: Final = b"\r\n"
 _AGGREGATES: Final = b"*%~>"
 _NUMBER_DIGITS_MAX: Final = 20  # A sign and 19 digits.
+_DOUBLE: Final = re.compile(rb"[+-]?(?:\d{1,400}(?:\.\d{0,400})?(?:[eE][+-]?\d{1,4})?|inf)|nan")
 
 
 class _Frame:
@@ -278,10 +288,9 @@ def _integer(digits: bytes) -> int:
 
 
 def _double(digits: bytes) -> float:
-    try:
-        return float(digits)
-    except ValueError as malformed:
-        raise ReplyViolation(f"not a number: {_shown(digits)}") from malformed
+    if _DOUBLE.fullmatch(digits) is None:
+        raise ReplyViolation(f"not a number: {_shown(digits)}")
+    return float(digits)
 
 
 def _error(line: bytes) -> ErrorReply:

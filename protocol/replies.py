@@ -28,7 +28,7 @@ class ErrorReply(Struct, frozen=True):
 
 
 Value: TypeAlias = (
-    "bool | int | float | bytes | str | ErrorReply | Sequence[Value] | Mapping[str, Value] | None"
+    bool | int | float | bytes | str | ErrorReply | Sequence["Value"] | Mapping[str, "Value"] | None
 )
 
 OK: Final = b"+OK\r\n"
