@@ -1,0 +1,1 @@
+"""Where jobs are kept: the port, the journal and the backends."""
