@@ -1,0 +1,1 @@
+"""Tasks to try Penstock with, and to copy from."""

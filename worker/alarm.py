@@ -1,0 +1,45 @@
+"""The soft timeout of a synchronous task: a signal that raises in the main thread."""
+
+import signal
+import threading
+from types import FrameType
+
+from penstock.worker.errors import SoftTimeout
+
+
+class Alarm:
+    """Raises SoftTimeout in the main thread, at most once each time it is armed.
+
+    Python runs signal handlers between bytecodes: a task within one long C call gets it afterwards.
+    """
+
+    def __init__(self) -> None:
+        self._armed = False
+        self._message = ""
+
+    def install(self) -> None:
+        """Take SIGALRM, also back from a task that took it."""
+        if signal.getsignal(signal.SIGALRM) != self._ring:
+            signal.signal(signal.SIGALRM, self._ring)
+
+    def arm(self, seconds: float, message: str) -> None:
+        self._message = message
+        self._armed = True
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+
+    def disarm(self) -> None:
+        """Call it off; a signal on its way does nothing any more."""
+        self._armed = False
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
+
+    def ring_now(self, message: str) -> None:
+        """Raise in the task that runs, if one does. For other threads."""
+        self._message = message
+        main_thread = threading.main_thread().ident
+        assert main_thread is not None
+        signal.pthread_kill(main_thread, signal.SIGALRM)
+
+    def _ring(self, signal_number: int, frame: FrameType | None) -> None:
+        if self._armed:
+            self._armed = False
+            raise SoftTimeout(self._message)

@@ -1,0 +1,87 @@
+"""Telling the server what became of jobs, until it knows."""
+
+import asyncio
+import random
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+from penstock.config import limits
+from penstock.protocol.reader import Reply
+from penstock.protocol.replies import ErrorReply
+from penstock.worker.errors import ResultError
+from penstock.worker.link import Link
+from penstock.worker.outcomes import Outcome, Verdict, command, hopeless
+
+_RETRY_BASE_SECONDS: Final = 0.05
+_RETRY_CAP_SECONDS: Final = 2.0
+# What a server that cannot write just now says; the outcome is kept and sent again.
+_PASSING: Final = frozenset({"DISKFULL", "UNKNOWN", "OVERLOADED"})
+
+
+class Answers:
+    """Sends outcomes over one link and deals with the replies."""
+
+    def __init__(
+        self, link: Link, say: Callable[[str], None], on_settled: Callable[[], None]
+    ) -> None:
+        self._link = link
+        self._say = say
+        self._on_settled = on_settled
+        self._loop = asyncio.get_running_loop()
+        self._stopped = False
+        self.unanswered = 0
+
+    def send(self, outcome: Outcome) -> None:
+        """Send an outcome with the link's next write."""
+        self.unanswered += 1
+        self._link.send(command(outcome), partial(self._replied, outcome, 0, 0.0))
+
+    def stop(self) -> None:
+        """Send nothing again: the link is gone, and with it the leases."""
+        self._stopped = True
+
+    def _replied(self, outcome: Outcome, tries: int, waited: float, reply: Reply) -> None:
+        if not isinstance(reply, ErrorReply):
+            self._settled()
+        elif reply.code in _PASSING and self._send_later(outcome, tries, waited):
+            return
+        elif reply.code == "TOOLARGE" and outcome.verdict is Verdict.COMPLETED:
+            self._replace_result(outcome, reply)
+        else:
+            claim = outcome.claim
+            self._say(
+                f"the server did not take the outcome of job {claim.id}, attempt {claim.attempt} "
+                f"({claim.task}, {outcome.verdict.value}): {reply.code} {reply.text}"
+            )
+            self._settled()
+
+    def _settled(self) -> None:
+        self.unanswered -= 1
+        if not self.unanswered:
+            self._on_settled()
+
+    def _send_later(self, outcome: Outcome, tries: int, waited: float) -> bool:
+        """Plan to send once more; not beyond the longest the lease can last."""
+        lease_seconds = (outcome.claim.timeout_ms + limits.LEASE_GRACE_MS) / 1000
+        if waited > lease_seconds:
+            return False
+        ceiling = min(_RETRY_CAP_SECONDS, _RETRY_BASE_SECONDS * 2 ** min(tries, 10))
+        delay = random.uniform(ceiling / 2, ceiling)
+        self._loop.call_later(delay, self._send_again, outcome, tries + 1, waited + delay)
+        return True
+
+    def _send_again(self, outcome: Outcome, tries: int, waited: float) -> None:
+        if self._stopped:
+            return
+        self._link.send(command(outcome), partial(self._replied, outcome, tries, waited))
+        self._link.flush()
+
+    def _replace_result(self, outcome: Outcome, reply: ErrorReply) -> None:
+        error = ResultError(
+            f"{outcome.claim.task}() returned {len(outcome.data)} bytes, which the server refused: "
+            f"{reply.text}; write it to a file or an object store and return its address"
+        )
+        self.unanswered -= 1
+        self.send(hopeless(outcome.claim, error))
+        self._link.flush()

@@ -1,0 +1,98 @@
+"""Runs async tasks side by side on the I/O thread's loop."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+
+from penstock.config import limits
+from penstock.worker.claims import Claim
+from penstock.worker.current import RUNNING, CurrentJob
+from penstock.worker.errors import HopelessError, SoftTimeout
+from penstock.worker.executor import encoded, timeout_message
+from penstock.worker.forks import ForkGuard
+from penstock.worker.note import Note
+from penstock.worker.outcomes import Outcome, failed, hopeless
+from penstock.worker.runnable import Runnable
+
+_NS_PER_MS = 1_000_000
+
+
+class AsyncJobs:
+    """The async jobs of one process. Each is a task in the group that was given."""
+
+    def __init__(self, tasks: asyncio.TaskGroup, note: Note, guard: ForkGuard) -> None:
+        self._tasks = tasks
+        self._note = note
+        self._guard = guard
+        self._deadlines: dict[tuple[int, int], int] = {}
+        self._outbox: deque[Outcome] = deque()
+        self._running: set[asyncio.Task[None]] = set()
+        self._on_ended: Callable[[], None] = _nobody
+
+    def tell(self, on_ended: Callable[[], None]) -> None:
+        """Say who is called when a job has ended."""
+        self._on_ended = on_ended
+
+    @property
+    def running(self) -> int:
+        return len(self._running)
+
+    def start(self, claim: Claim, runnable: Runnable) -> None:
+        """Begin a job; its outcome is among the finished ones when its end is told."""
+        task = self._tasks.create_task(self._run(claim, runnable))
+        self._running.add(task)
+        task.add_done_callback(self._ended)
+
+    def finished(self) -> Iterator[Outcome]:
+        """Take the outcomes so far."""
+        while self._outbox:
+            yield self._outbox.popleft()
+
+    def cancel(self) -> None:
+        """Cancel all jobs; what they return is of no use any more."""
+        for task in self._running:
+            task.cancel()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        self._on_ended()
+
+    async def _run(self, claim: Claim, runnable: Runnable) -> None:
+        started_ns = time.monotonic_ns()
+        deadline_ns = started_ns + claim.timeout_ms * _NS_PER_MS
+        attempt = (claim.id, claim.attempt)
+        self._deadlines[attempt] = deadline_ns + limits.LEASE_GRACE_MS * _NS_PER_MS
+        self._note.async_job_started()
+        self._note_deadline()
+        RUNNING.set(CurrentJob(claim.id, claim.attempt, claim.queue, claim.task, deadline_ns / 1e9))
+        try:
+            self._outbox.append(await self._call(claim, runnable))
+        finally:
+            del self._deadlines[attempt]
+            self._note_deadline()
+
+    async def _call(self, claim: Claim, runnable: Runnable) -> Outcome:
+        try:
+            args, kwargs = runnable.arguments(claim.payload)
+        except HopelessError as error:
+            return hopeless(claim, error)
+        scope = asyncio.timeout(claim.timeout_ms / 1000)
+        try:
+            async with scope:
+                value = await runnable.fn(*args, **kwargs)
+        except BaseException as error:  # SystemExit, MemoryError and all: the attempt failed.
+            self._guard.exit_if_forked()
+            if scope.expired() and isinstance(error, TimeoutError):
+                late = SoftTimeout(timeout_message(claim))
+                return failed(claim, late.with_traceback(error.__traceback__))
+            return failed(claim, error)
+        self._guard.exit_if_forked()
+        return encoded(claim, runnable, value)
+
+    def _note_deadline(self) -> None:
+        self._note.async_deadline(min(self._deadlines.values(), default=0))
+
+
+def _nobody() -> None:
+    """Stand in until somebody wants to be told."""

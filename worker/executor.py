@@ -1,0 +1,143 @@
+"""Runs synchronous tasks on the main thread, one at a time."""
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from queue import SimpleQueue
+from typing import NamedTuple
+
+from penstock.config import limits
+from penstock.worker.alarm import Alarm
+from penstock.worker.claims import Claim
+from penstock.worker.current import RUNNING, CurrentJob
+from penstock.worker.descriptors import StandardStreams
+from penstock.worker.errors import HopelessError, SoftTimeout
+from penstock.worker.forks import ForkGuard
+from penstock.worker.note import Note
+from penstock.worker.outcomes import Outcome, Verdict, failed, hopeless
+from penstock.worker.runnable import Runnable
+
+_NS_PER_MS = 1_000_000
+
+
+class Job(NamedTuple):
+    """A claim and the task it asks for."""
+
+    claim: Claim
+    runnable: Runnable
+
+
+class Executor:
+    """Takes batches of jobs from the I/O thread and leaves outcomes for it.
+
+    The I/O thread calls `submit`, `take_back` and `finished`, the main thread `run`. What they
+    share is two deques, whose appends and pops are atomic; a job is in one of them, or running.
+    """
+
+    def __init__(self, note: Note, guard: ForkGuard, streams: StandardStreams) -> None:
+        self._note = note
+        self._guard = guard
+        self._streams = streams
+        self._alarm = Alarm()
+        self._inbox: deque[Job] = deque()
+        self._outbox: deque[Outcome] = deque()
+        self._wake: SimpleQueue[bool] = SimpleQueue()
+        self.running_since_ns = 0  # 0: nothing runs.
+        self.jobs_run = 0
+        self.run_ns = 0
+
+    def submit(self, jobs: Iterable[Job]) -> None:
+        """Hand over a batch. The one before must have ended."""
+        self._inbox.extend(jobs)
+        self._wake.put(True)
+
+    def take_back(self) -> list[Claim]:
+        """Take away the jobs that have not begun."""
+        claims = []
+        while True:
+            try:
+                claims.append(self._inbox.pop().claim)
+            except IndexError:
+                return claims
+
+    def finished(self) -> Iterator[Outcome]:
+        """Take the outcomes so far, those of a batch that still runs included."""
+        while True:
+            try:
+                yield self._outbox.popleft()
+            except IndexError:
+                return
+
+    def interrupt(self, reason: str) -> None:
+        """Raise SoftTimeout in the job that runs."""
+        self._alarm.ring_now(reason)
+
+    def stop(self) -> None:
+        """Let `run` return once the batches before are done."""
+        self._wake.put(False)
+
+    def run(self, on_idle: Callable[[], None]) -> None:
+        """Run batches until stopped; *on_idle* is called after each."""
+        self._alarm.install()
+        while self._wake.get():
+            self._run_inbox()
+            self._alarm.install()
+            self._streams.restore()
+            on_idle()
+
+    def _run_inbox(self) -> None:
+        while True:
+            try:
+                claim, runnable = self._inbox.popleft()
+            except IndexError:
+                return
+            started_ns = time.monotonic_ns()
+            self.running_since_ns = started_ns
+            self._outbox.append(self._run_job(claim, runnable, started_ns))
+            self.running_since_ns = 0
+            self.run_ns += time.monotonic_ns() - started_ns
+            self.jobs_run += 1
+
+    def _run_job(self, claim: Claim, runnable: Runnable, started_ns: int) -> Outcome:
+        deadline_ns = started_ns + claim.timeout_ms * _NS_PER_MS
+        self._note.sync_job_started(claim.id, deadline_ns + limits.LEASE_GRACE_MS * _NS_PER_MS)
+        token = RUNNING.set(
+            CurrentJob(claim.id, claim.attempt, claim.queue, claim.task, deadline_ns / 1e9)
+        )
+        try:
+            return self._call(claim, runnable)
+        except SoftTimeout as late:  # It rang after the function had ended with an exception.
+            return failed(claim, late)
+        finally:
+            self._alarm.disarm()
+            RUNNING.reset(token)
+            self._note.sync_job_ended()
+
+    def _call(self, claim: Claim, runnable: Runnable) -> Outcome:
+        try:
+            args, kwargs = runnable.arguments(claim.payload)
+        except HopelessError as error:
+            return hopeless(claim, error)
+        try:
+            self._alarm.arm(claim.timeout_ms / 1000, timeout_message(claim))
+            value = runnable.fn(*args, **kwargs)
+            self._alarm.disarm()
+        except BaseException as error:  # SystemExit, MemoryError and all: the attempt failed.
+            self._alarm.disarm()
+            self._guard.exit_if_forked()
+            return failed(claim, error)
+        self._guard.exit_if_forked()
+        return encoded(claim, runnable, value)
+
+
+def encoded(claim: Claim, runnable: Runnable, value: object) -> Outcome:
+    """Make the outcome of a call that returned."""
+    try:
+        return Outcome(claim, Verdict.COMPLETED, runnable.result(value))
+    except HopelessError as error:
+        return hopeless(claim, error)
+
+
+def timeout_message(claim: Claim) -> str:
+    """Say what SoftTimeout says."""
+    return f"{claim.task}() ran longer than its timeout of {claim.timeout_ms} ms"

@@ -1,0 +1,84 @@
+"""The thread beside the main one: the event loop with the connection and the async tasks."""
+
+import asyncio
+import os
+import threading
+import traceback
+from collections.abc import Awaitable, Callable
+
+from penstock.worker.async_jobs import AsyncJobs
+from penstock.worker.descriptors import StandardStreams, low_numbers_taken
+from penstock.worker.executor import Executor
+from penstock.worker.exits import Exit
+from penstock.worker.forks import ForkGuard
+from penstock.worker.note import Note
+from penstock.worker.runnable import Runnables
+from penstock.worker.runtime import Claiming, Runtime
+
+
+class IoThread:
+    """Runs a runtime. It ends the executor when the work is done, or the process when it must."""
+
+    def __init__(
+        self,
+        *,
+        claiming: Claiming,
+        runnables: Runnables,
+        executor: Executor,
+        streams: StandardStreams,
+        note: Note,
+        guard: ForkGuard,
+    ) -> None:
+        self._claiming = claiming
+        self._runnables = runnables
+        self._executor = executor
+        self._streams = streams
+        self._note = note
+        self._guard = guard
+        self._runtime: Runtime | None = None
+        self._started = threading.Event()
+        self.exit = Exit.BROKEN
+
+    def start(self, work: Callable[[Runtime], Awaitable[Exit]]) -> None:
+        """Start the thread; return when the runtime can be told to drain."""
+        # A daemon: when the main thread is told to end, nothing here may hold it back.
+        threading.Thread(target=self._run, args=(work,), name="penstock-io", daemon=True).start()
+        self._started.wait()
+
+    def wake(self) -> None:
+        """Tell that the main thread is idle."""
+        if self._runtime is not None:
+            self._runtime.wake()
+
+    def drain(self) -> None:
+        """Ask for the end of the work."""
+        if self._runtime is not None:
+            self._runtime.drain_soon()
+
+    def _run(self, work: Callable[[Runtime], Awaitable[Exit]]) -> None:
+        try:
+            with asyncio.Runner() as runner:
+                with low_numbers_taken():
+                    runner.get_loop()
+                self.exit = runner.run(self._main(work))
+        except BaseException:
+            self._streams.say(f"stopped by an error of its own:\n{traceback.format_exc()}")
+            os._exit(Exit.BROKEN)
+        self._executor.stop()
+
+    async def _main(self, work: Callable[[Runtime], Awaitable[Exit]]) -> Exit:
+        async with asyncio.TaskGroup() as tasks:
+            self._runtime = Runtime(
+                claiming=self._claiming,
+                runnables=self._runnables,
+                executor=self._executor,
+                async_jobs=AsyncJobs(tasks, self._note, self._guard),
+                say=self._streams.say,
+            )
+            self._started.set()
+            ended = await work(self._runtime)
+            if ended is Exit.LOST:
+                # Whatever runs still is another worker's job by now.
+                self._streams.say("the connection is lost and a task does not end; exiting")
+                os._exit(ended)
+            return ended

@@ -1,0 +1,40 @@
+"""What a supervisor logs about its processes, and the logger it needs for that."""
+
+from typing import Protocol
+
+from penstock.worker.note import Note
+
+
+class Log(Protocol):
+    """A logger of events with fields, as structlog's."""
+
+    def debug(self, event: str, **fields: object) -> object: ...
+
+    def info(self, event: str, **fields: object) -> object: ...
+
+    def warning(self, event: str, **fields: object) -> object: ...
+
+    def error(self, event: str, **fields: object) -> object: ...
+
+
+class ProcessLog:
+    """Logs what one worker's tasks print."""
+
+    def __init__(self, log: Log, worker: str) -> None:
+        self._log = log
+        self._worker = worker
+
+    def line(self, stream: str, note: Note, line: str) -> None:
+        """Log a line with the job that ran when it was read, where that is certain."""
+        started = note.started
+        job = next(iter(started)) if started else None
+        self._log.info("output", worker=self._worker, stream=stream, job=job, line=line)
+
+    def dropped(self, stream: str, count: int) -> None:
+        """Log that more was printed than is logged."""
+        self._log.warning(
+            "output dropped: a worker prints more than is logged",
+            worker=self._worker,
+            stream=stream,
+            bytes=count,
+        )

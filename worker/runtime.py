@@ -1,0 +1,271 @@
+"""The worker's I/O thread: claims jobs, has them run, tells the server what became of them."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from penstock.config import limits
+from penstock.protocol.encoding import encode_command
+from penstock.protocol.reader import Reply
+from penstock.protocol.replies import ErrorReply
+from penstock.worker.answers import Answers
+from penstock.worker.async_jobs import AsyncJobs
+from penstock.worker.claims import Claim, MalformedClaim, read_claims
+from penstock.worker.errors import UnknownTask
+from penstock.worker.executor import Executor, Job
+from penstock.worker.link import Link
+from penstock.worker.outcomes import hopeless, released
+from penstock.worker.prefetch import (
+    Kind,
+    RunTimes,
+    async_jobs_to_claim,
+    sync_jobs_to_claim,
+)
+from penstock.worker.runnable import Runnables
+
+OpenLink: TypeAlias = Callable[[Callable[[str], None]], Awaitable[Link]]
+Say: TypeAlias = Callable[[str], None]
+
+CLAIM_WAIT_MS: Final = limits.CLAIM_WAIT_MS_DEFAULT
+# A batch that still runs after this long is looked at: finished jobs are answered, and if one job
+# runs this long already, those behind it go back for others to run.
+_LOOK_SECONDS: Final = 0.02
+# After a claim that was refused, or answered with nothing before its time.
+_PAUSE_SECONDS: Final = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Claiming:
+    """What this process claims."""
+
+    queues: tuple[str, ...]
+    concurrency: int  # Async jobs at once.
+
+
+class Runtime:
+    """Lives on the I/O thread's loop; only `drain_soon` and `wake` may be called from elsewhere."""
+
+    def __init__(
+        self,
+        *,
+        claiming: Claiming,
+        runnables: Runnables,
+        executor: Executor,
+        async_jobs: AsyncJobs,
+        say: Say,
+    ) -> None:
+        self._claiming = claiming
+        self._runnables = runnables
+        self._executor = executor
+        self._async_jobs = async_jobs
+        self._say = say
+        self._loop = asyncio.get_running_loop()
+        self._times = RunTimes()
+        self._commands: dict[int, bytes] = {}
+        self._executor_busy = False
+        self._jobs_counted = 0
+        self._ns_counted = 0
+        self._pump_planned = False
+        self.drain_asked = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._begin_session()
+        async_jobs.tell(self._async_job_ended)
+
+    def _begin_session(self) -> None:
+        self._link: Link | None = None
+        self._answers: Answers | None = None
+        self._claim_sent_at: float | None = None
+        self._paused = False
+        self._ended: asyncio.Future[str | None] = self._loop.create_future()
+        # Outcomes of a connection that was lost: their leases went with it.
+        for _ in (*self._executor.finished(), *self._async_jobs.finished()):
+            pass
+
+    @property
+    def busy(self) -> bool:
+        """Whether a job runs."""
+        return self._executor_busy or self._async_jobs.running > 0
+
+    async def session(self, open_link: OpenLink) -> str | None:
+        """Work over one connection; return why it was lost, or None when all work is drained."""
+        self._begin_session()
+        self._link = await open_link(self._lost)
+        self._answers = Answers(self._link, self._say, self._end_if_drained)
+        self._pump()
+        self._end_if_drained()
+        try:
+            return await self._ended
+        finally:
+            self._answers.stop()
+            self._link.close()
+            self._link = self._answers = None
+
+    async def abandon(self, reason: str, grace_seconds: float) -> bool:
+        """Interrupt what runs, its lease being lost; tell whether it ended within the grace."""
+        self._executor.take_back()
+        self._executor.interrupt(reason)
+        self._async_jobs.cancel()
+        self._idle.clear()
+        if self.busy:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(grace_seconds):
+                    await self._idle.wait()
+        return not self.busy
+
+    def wake(self) -> None:
+        """Tell from the main thread that its batch has ended."""
+        self._loop.call_soon_threadsafe(self._batch_ended)
+
+    def drain_soon(self) -> None:
+        """Stop claiming, finish what runs, give the rest back. From any thread, often."""
+        self._loop.call_soon_threadsafe(self._drain)
+
+    def _lost(self, reason: str) -> None:
+        if not self._ended.done():
+            self._ended.set_result(reason)
+
+    def _drain(self) -> None:
+        self.drain_asked.set()
+        self._give_back(self._executor.take_back())
+        self._pump()
+        self._end_if_drained()
+
+    def _end_if_drained(self) -> None:
+        if not self.drain_asked.is_set() or self.busy or self._claim_sent_at is not None:
+            return
+        if self._answers is not None and self._answers.unanswered == 0 and not self._ended.done():
+            self._ended.set_result(None)
+
+    # --- claims ---------------------------------------------------------------------------------
+
+    def _pump(self) -> None:
+        """Send what has finished and ask for what can be run, in one write."""
+        if self._link is None or self._answers is None:
+            return
+        for outcome in self._executor.finished():
+            self._answers.send(outcome)
+        for outcome in self._async_jobs.finished():
+            self._answers.send(outcome)
+        jobs_max = self._jobs_to_claim()
+        if jobs_max:
+            self._claim_sent_at = self._loop.time()
+            self._link.send(self._claim_command(jobs_max), self._claimed)
+        self._link.flush()
+
+    def _jobs_to_claim(self) -> int:
+        if self.drain_asked.is_set() or self._paused or self._claim_sent_at is not None:
+            return 0
+        free = async_jobs_to_claim(self._async_jobs.running, self._claiming.concurrency)
+        if self._runnables.kind is Kind.ASYNC:
+            return free
+        # What a claim brings may be synchronous: a busy main thread could only give it back.
+        if self._executor_busy:
+            return 0
+        count = sync_jobs_to_claim(self._times)
+        return min(count, free) if self._runnables.kind is Kind.MIXED else count
+
+    def _claim_command(self, jobs_max: int) -> bytes:
+        if jobs_max not in self._commands:
+            self._commands[jobs_max] = encode_command(
+                ["JOB.CLAIM", *self._claiming.queues, "COUNT", jobs_max, "WAIT", CLAIM_WAIT_MS]
+            )
+        return self._commands[jobs_max]
+
+    def _claimed(self, reply: Reply) -> None:
+        assert self._claim_sent_at is not None
+        waited = self._loop.time() - self._claim_sent_at
+        self._claim_sent_at = None
+        if isinstance(reply, ErrorReply):
+            if reply.code != "DRAINING":
+                self._say(f"the server refused a claim: {reply.code} {reply.text}")
+            self._pause()
+            return
+        try:
+            claims = read_claims(reply)
+        except MalformedClaim as error:
+            self._lost(str(error))
+            return
+        if claims:
+            self._start(claims)
+        elif waited < CLAIM_WAIT_MS / 2000:
+            self._pause()  # The server hands out nothing at present; asking at once would spin.
+        self._pump()
+        self._end_if_drained()
+
+    def _pause(self) -> None:
+        self._paused = True
+        self._loop.call_later(_PAUSE_SECONDS, self._resume)
+        self._end_if_drained()
+
+    def _resume(self) -> None:
+        self._paused = False
+        self._pump()
+
+    # --- jobs -----------------------------------------------------------------------------------
+
+    def _start(self, claims: list[Claim]) -> None:
+        assert self._answers is not None
+        if self.drain_asked.is_set():
+            self._give_back(claims)
+            return
+        batch = []
+        for claim in claims:
+            try:
+                runnable = self._runnables.get(claim.task)
+            except UnknownTask as error:
+                self._answers.send(hopeless(claim, error))
+                continue
+            if runnable.is_async:
+                self._async_jobs.start(claim, runnable)
+            else:
+                batch.append(Job(claim, runnable))
+        if batch:
+            self._executor_busy = True
+            self._executor.submit(batch)
+            if len(batch) > 1:
+                self._loop.call_later(_LOOK_SECONDS, self._look)
+
+    def _look(self) -> None:
+        if not self._executor_busy:
+            return
+        since_ns = self._executor.running_since_ns
+        if since_ns and time.monotonic_ns() - since_ns > _LOOK_SECONDS * 1e9:
+            self._give_back(self._executor.take_back())
+        else:
+            self._loop.call_later(_LOOK_SECONDS, self._look)
+        self._pump()
+
+    def _give_back(self, claims: list[Claim]) -> None:
+        if self._answers is None:
+            return
+        for claim in claims:
+            self._answers.send(released(claim))
+
+    def _batch_ended(self) -> None:
+        self._executor_busy = False
+        jobs = self._executor.jobs_run - self._jobs_counted
+        run_ns = self._executor.run_ns - self._ns_counted
+        if jobs:
+            self._times.add(jobs, run_ns)
+            self._jobs_counted += jobs
+            self._ns_counted += run_ns
+        self._job_ended()
+
+    def _async_job_ended(self) -> None:
+        # Jobs that end in one turn of the loop are answered with one write.
+        if not self._pump_planned:
+            self._pump_planned = True
+            self._loop.call_soon(self._async_jobs_ended)
+
+    def _async_jobs_ended(self) -> None:
+        self._pump_planned = False
+        self._job_ended()
+
+    def _job_ended(self) -> None:
+        if not self.busy:
+            self._idle.set()
+        self._pump()
+        self._end_if_drained()

@@ -1,0 +1,255 @@
+"""Keeps worker processes alive, and ends them when they must end."""
+
+import contextlib
+import os
+import random
+import socket
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, Protocol, TypeAlias
+
+import anyio
+from anyio.abc import TaskStatus
+
+from penstock.worker.errors import AppError
+from penstock.worker.exits import Exit
+from penstock.worker.process import ProcessOptions, RemoteServer, WorkerProcess, start_process
+from penstock.worker.process_log import Log, ProcessLog
+from penstock.worker.restarts import restart_ceiling_seconds
+
+# How long a start waits to hear whether the app can be loaded; imports may take long.
+_REPORT_SECONDS: Final = 30.0
+_WATCH_SECONDS: Final = 1.0
+# Where a server is at hand it ends what is overdue; this comes after it, if it does not.
+_OVERDUE_GRACE_NS: Final = 1_000_000_000
+# Beyond it a killed process hangs in the kernel, and waiting for it would hang us.
+_KILL_SECONDS: Final = 10.0
+
+
+class WorkerLink(Protocol):
+    """The server's end of one worker's connection."""
+
+    def stop_claims(self) -> None:
+        """Answer parked claims with nothing and give no further jobs."""
+
+    def close(self, reason: str, started: frozenset[int] | None = None) -> None:
+        """Take the jobs back from a worker of which nothing runs any more.
+
+        *started* names those that had begun, when that is known; they fail with *reason*.
+        """
+
+
+Attach: TypeAlias = Callable[[socket.socket, str, Callable[[str], None]], Awaitable[WorkerLink]]
+
+
+class NoLink:
+    """Stands in for the link of a worker that connects by itself."""
+
+    def stop_claims(self) -> None:
+        """Leave it to the worker, which stops claiming when it is terminated."""
+
+    def close(self, reason: str, started: frozenset[int] | None = None) -> None:
+        """Leave it to the server, which notices the end of the connection."""
+
+
+class WorkersRefused(Exception):
+    """The server does not let the workers in."""
+
+
+class Supervisor:
+    """Starts `count` worker processes and starts each anew when it dies.
+
+    With *attach* each process inherits one end of a socket pair, and *attach* gets the other; with
+    *remote* the processes connect by themselves. Without an app there are no workers.
+    """
+
+    def __init__(
+        self,
+        *,
+        count: int,
+        app: str | None,
+        queues: Sequence[str],
+        concurrency: int,
+        log: Log,
+        attach: Attach | None = None,
+        remote: RemoteServer | None = None,
+    ) -> None:
+        assert (attach is None) != (remote is None)
+        self._count = count if app is not None else 0
+        self._options = ProcessOptions(app or "", tuple(queues), concurrency, remote)
+        self._log = log
+        self._attach = attach
+        self._processes: dict[str, WorkerProcess] = {}
+        self._links: dict[str, WorkerLink] = {}
+        self._draining = anyio.Event()
+        self._slots_open = 0
+        self._slots_closed = anyio.Event()
+        self._usable = anyio.Event()
+        self._failure: AppError | WorkersRefused | None = None
+        self._scope = anyio.CancelScope()
+        self.restarts_total = 0
+
+    @property
+    def processes(self) -> Sequence[WorkerProcess]:
+        """The processes that live, with name, pid and start on the monotonic clock."""
+        return list(self._processes.values())
+
+    @property
+    def alive_count(self) -> int:
+        return len(self._processes)
+
+    async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
+        """Keep the workers alive until cancelled; then kill them and what they started.
+
+        Counts as started when the first process has loaded the app.
+
+        Raises:
+            AppError: it cannot be loaded.
+            WorkersRefused: the remote server wants another password.
+        """
+        if self._count == 0:
+            self._log.info("no workers of its own: no app is configured, or their number is 0")
+            self._slots_closed.set()
+            task_status.started()
+            await anyio.sleep_forever()
+        with self._scope:
+            async with anyio.create_task_group() as tasks:
+                self._slots_open = self._count
+                tasks.start_soon(self._watch)
+                for number in range(1, self._count + 1):
+                    tasks.start_soon(self._keep, self._name(number))
+                with anyio.move_on_after(_REPORT_SECONDS) as waiting:
+                    await self._usable.wait()
+                if waiting.cancelled_caught:
+                    self._log.warning("the app is still loading", seconds=_REPORT_SECONDS)
+                task_status.started()
+        if self._failure is not None:
+            raise self._failure
+
+    def kill(self, worker_name: str, reason: str) -> None:
+        """Kill a worker's processes; its jobs fail with *reason* once all of them are dead."""
+        process = self._processes.get(worker_name)
+        if process is not None:
+            self._log.warning("killing a worker", worker=worker_name, pid=process.pid, why=reason)
+            process.kill(reason)
+
+    async def drain(self) -> None:
+        """Let the workers finish what they run, and wait until all have exited.
+
+        Cancelling it leaves those that are not done yet running.
+        """
+        self._draining.set()
+        for link in list(self._links.values()):
+            link.stop_claims()
+        for process in self.processes:
+            process.terminate()
+        await self._slots_closed.wait()
+
+    def kill_all(self, reason: str) -> None:
+        """Kill every worker."""
+        self._draining.set()
+        for process in self.processes:
+            process.kill(reason)
+
+    def _name(self, number: int) -> str:
+        if self._options.remote is None:
+            return f"worker-{number}"
+        return f"worker-{number}@{socket.gethostname()}"
+
+    async def _keep(self, name: str) -> None:
+        """Have one process of this name after the other."""
+        early_deaths = 0
+        try:
+            while not self._draining.is_set():
+                worked = await self._live(name)
+                early_deaths = 0 if worked else early_deaths + 1
+                ceiling = restart_ceiling_seconds(early_deaths)
+                with anyio.move_on_after(random.uniform(ceiling / 2, ceiling)):
+                    await self._draining.wait()
+                self.restarts_total += not self._draining.is_set()
+        finally:
+            self._slots_open -= 1
+            if not self._slots_open:
+                self._slots_closed.set()
+
+    async def _live(self, name: str) -> bool:
+        """Start a process and see it to its grave; tell whether it ran any job."""
+        try:
+            process, sock = start_process(self._options, name, ProcessLog(self._log, name))
+        except OSError as error:
+            self._log.error("a worker could not be started", worker=name, error=str(error))
+            return False
+        self._processes[name] = process
+        self._log.info("worker started", worker=name, pid=process.pid)
+        link: WorkerLink = NoLink()
+        try:
+            if sock is not None:
+                assert self._attach is not None
+                link = await self._attach(sock, name, lambda why: self._lost(process, why))
+            self._links[name] = link
+            if self._draining.is_set():
+                link.stop_claims()
+                process.terminate()
+            await process.reported.wait()
+            self._judge_report(process)
+            await process.exited.wait()
+        finally:
+            if not process.exited.is_set():
+                process.kill("the worker was stopped with its server")
+            with anyio.move_on_after(_KILL_SECONDS, shield=True):
+                await process.exited.wait()
+                reason = await process.bury()
+                self._end(process, link, reason)
+        return process.note.jobs_started > 0
+
+    def _end(self, process: WorkerProcess, link: WorkerLink, reason: str) -> None:
+        self._processes.pop(process.name, None)
+        self._links.pop(process.name, None)
+        link.close(reason, process.note.started)
+        expected = self._draining.is_set() and process.returncode == Exit.DRAINED
+        log = self._log.info if expected else self._log.warning
+        log("worker ended", worker=process.name, pid=process.pid, code=process.returncode)
+        if process.returncode == Exit.REFUSED and self._options.remote is not None:
+            self._give_up(WorkersRefused(f"{self._options.remote.address} refused the workers"))
+
+    def _judge_report(self, process: WorkerProcess) -> None:
+        """Go on, or give up if no process has been able to load the app yet."""
+        word, _, text = process.report.partition(" ")
+        if word == "ready":
+            self._usable.set()
+            self._log.info("worker ready", worker=process.name, pid=process.pid, tasks=text)
+        elif word == "error" and not self._usable.is_set():
+            self._give_up(AppError(text))
+        elif word == "error":
+            self._log.error("the app cannot be loaded any more", worker=process.name, error=text)
+
+    def _give_up(self, failure: AppError | WorkersRefused) -> None:
+        self._failure = self._failure or failure
+        self._scope.cancel()
+
+    def _lost(self, process: WorkerProcess, why: str) -> None:
+        # A worker that drains closes its connection just before it exits.
+        if not (self._draining.is_set() or process.exited.is_set()):
+            process.kill(f"WorkerDied: {process.name} (pid {process.pid}) was ended: {why}")
+
+    async def _watch(self) -> None:
+        """End what runs beyond its deadline. No event tells of a task that hangs in C code."""
+        while True:
+            await anyio.sleep(_WATCH_SECONDS)
+            now_ns = time.monotonic_ns()
+            for process in self.processes:
+                deadline_ns = process.note.deadline_ns
+                if deadline_ns and now_ns > deadline_ns + _OVERDUE_GRACE_NS:
+                    self.kill(process.name, "HardTimeout: the task ignored its timeout")
+            if os.getpid() == 1:
+                self._reap_strays()
+
+    def _reap_strays(self) -> None:
+        """As the first process of a container, reap the orphans that tasks left behind."""
+        own = {process.pid for process in self.processes}
+        with contextlib.suppress(ChildProcessError):
+            while True:
+                seen = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+                if seen is None or seen.si_pid in own:
+                    return
+                os.waitpid(seen.si_pid, os.WNOHANG)
