@@ -94,7 +94,12 @@ def _rendering(as_json: bool, stream: TextIO) -> list[Processor]:
     if as_json:
         return [structlog.processors.JSONRenderer(sort_keys=False)]
     colors = stream.isatty() and not os.environ.get("NO_COLOR")
-    return [_escape_controls, structlog.dev.ConsoleRenderer(colors=colors)]
+    return [
+        _escape_controls,
+        structlog.dev.ConsoleRenderer(
+            colors=colors, exception_formatter=structlog.dev.plain_traceback
+        ),
+    ]
 
 
 def _withhold(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

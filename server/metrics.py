@@ -10,14 +10,14 @@ from typing import Final, Protocol
 from msgspec import Struct
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
-from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.exposition import generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from penstock.config.limits import METRICS_QUEUES_MAX
 from penstock.jobs.counters import Histogram, JournalCounters, QueueCounters
 
-CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 # The row of all others. A queue of this very name is counted with them.
 OTHER_QUEUES: Final = "other"
