@@ -15,7 +15,7 @@ from penstock.jobs.model import FailedAttempt, Instant, Job, JobId, QueueName, S
 
 
 class Submission(Struct, frozen=True, gc=False):
-    """A job that is new, with its payload.
+    """A job that is new (ready or scheduled, and never claimed), with its payload.
 
     `fingerprint` identifies what was asked (task, queue and payload) when the job has a key:
     the key met again with another fingerprint is not the same request.
@@ -51,8 +51,11 @@ class Removal(Struct, frozen=True, gc=False):
 class Batch(Struct):
     """What one transaction writes, and what is asked of the state after it.
 
-    `updates` holds final records of jobs that the store knows, at most one a job. A job is never
-    both submitted and updated in one batch. Questions see all writes of the same batch.
+    The removal comes first: a key that it frees may be taken by a submission of the same batch.
+    `updates` holds final records of unfinished jobs that the store knows, at most one a job; only
+    `state`, `due_at`, `attempt`, `failures` and the instants that a submission leaves open may
+    differ from what was submitted. A job is never both submitted and updated in one batch.
+    Questions see all writes of the same batch.
     """
 
     submissions: list[Submission] = field(default_factory=list)
@@ -100,7 +103,10 @@ class Commit(Struct):
 
 
 class Snapshot(Struct, frozen=True):
-    """What the broker starts from: no jobs, only how many there are and the next free id."""
+    """What the broker starts from: no jobs, only how many there are and the next free id.
+
+    `counts` has no zeros: a queue without jobs is not in it.
+    """
 
     next_id: JobId
     counts: Mapping[tuple[QueueName, State], int]
@@ -113,6 +119,7 @@ class Store(Protocol):
     async def load(self) -> Snapshot:
         """Return what the broker starts from, after ending the leases of the last run.
 
+        A job whose lease ends is ready, without `claimed_at`; its attempt still counts.
         Ids grow for ever: `next_id` is above every id that was ever written, removed ones too.
 
         Raises:
@@ -154,3 +161,7 @@ class StoreFailed(StoreError):
 
 class StoreUnusable(StoreError):
     """The store cannot be opened: in use, damaged, too new, read-only, foreign."""
+
+
+class StoreInUse(StoreUnusable):
+    """Another process has the store open."""

@@ -1,0 +1,143 @@
+"""The store port over one SQLite database."""
+
+import sqlite3
+from pathlib import Path
+
+from penstock.jobs.model import JobId
+from penstock.jobs.store.port import Batch, Commit, Snapshot, StoreFailed
+from penstock.jobs.store.sqlite.checkpoints import Checkpoints
+from penstock.jobs.store.sqlite.connection import StoreConnection
+from penstock.jobs.store.sqlite.errors import commit_error, has_no_room
+from penstock.jobs.store.sqlite.queues import QueueNumbers
+from penstock.jobs.store.sqlite.reading import answer, asks_anything
+from penstock.jobs.store.sqlite.rows import STATES, encode_ids
+from penstock.jobs.store.sqlite.statements import SQL
+from penstock.jobs.store.sqlite.writing import write, writes_anything
+
+
+class SqliteStore:
+    """Keep jobs in a database that is open, checked and ours; `opening` makes sure of that.
+
+    All but `__init__` and the coroutines runs in the connection's thread.
+    """
+
+    def __init__(self, connection: StoreConnection, database: Path) -> None:
+        self._connection = connection
+        self._database = database
+        self._queues = QueueNumbers()
+        self._checkpoints = Checkpoints()
+        self._failed: StoreFailed | None = None
+
+    async def load(self) -> Snapshot:
+        """Return what the broker starts from, after ending the leases of the last run."""
+        return await self._connection.run(self._load)
+
+    async def commit(self, batch: Batch) -> Commit:
+        """Write a batch in one transaction and answer its questions."""
+        return await self._connection.run(self._commit, batch)
+
+    async def rest(self) -> None:
+        """Empty the write-ahead log, so that a start has little to recover."""
+        await self._connection.run(self._rest)
+
+    async def close(self) -> None:
+        """Close the database. What a cancelled `commit` left running ends before."""
+        await self._connection.close()
+
+    # --- in the thread -------------------------------------------------------------------------
+
+    def _commit(self, connection: sqlite3.Connection, batch: Batch) -> Commit:
+        if self._failed is not None:
+            raise self._failed
+        commit = Commit()
+        try:
+            if writes_anything(batch):
+                self._transact(connection, batch, commit)
+            elif asks_anything(batch):
+                # Nobody else writes, so all answers are of one state without a transaction.
+                answer(connection, self._queues, batch, commit)
+        except sqlite3.Error as error:
+            raise self._translated(connection, error) from error
+        except BaseException:
+            self._roll_back(connection)
+            raise
+        return commit
+
+    def _transact(self, connection: sqlite3.Connection, batch: Batch, commit: Commit) -> None:
+        if self._checkpoints.is_due:
+            self._checkpoints.move(connection)
+        connection.execute("BEGIN IMMEDIATE")
+        write(connection, self._queues, batch, commit)
+        answer(connection, self._queues, batch, commit)
+        connection.execute("COMMIT")
+        self._queues.keep()
+        self._checkpoints.note(changes=_count_changes(batch), blob_bytes=_count_blob_bytes(batch))
+
+    def _load(self, connection: sqlite3.Connection) -> Snapshot:
+        try:
+            (claimed,) = connection.execute(SQL["count_claimed"]).fetchone()
+            if claimed:
+                connection.execute("BEGIN IMMEDIATE")
+                connection.execute(SQL["end_leases"])
+                connection.execute("COMMIT")
+                self._checkpoints.note(changes=claimed, blob_bytes=0)
+            self._queues.load(connection.execute(SQL["select_queues"]).fetchall())
+            counts = connection.execute(SQL["select_counts"]).fetchall()
+            self._forget_empty_queues(connection, {queue_id for queue_id, _, _ in counts})
+            (next_id,) = connection.execute(SQL["select_next_id"]).fetchone()
+        except sqlite3.Error as error:
+            raise self._translated(connection, error) from error
+        names = self._queues.names
+        return Snapshot(
+            next_id=JobId(next_id),
+            counts={(names[queue_id], STATES[code]): count for queue_id, code, count in counts},
+            leases_ended_count=claimed,
+        )
+
+    def _forget_empty_queues(self, connection: sqlite3.Connection, used: set[int]) -> None:
+        """Keep names that were used once from piling up over the years."""
+        empty = self._queues.names.keys() - used
+        if not empty:
+            return
+        try:
+            connection.execute(SQL["delete_queues"], (encode_ids(empty),))
+        except sqlite3.Error as error:
+            if not has_no_room(error):
+                raise
+        else:
+            self._queues.load(connection.execute(SQL["select_queues"]).fetchall())
+
+    def _rest(self, connection: sqlite3.Connection) -> None:
+        if self._failed is not None or not self._checkpoints.anything_written:
+            return
+        try:
+            self._checkpoints.truncate(connection)
+        except sqlite3.Error as error:
+            raise self._translated(connection, error) from error
+
+    def _translated(self, connection: sqlite3.Connection, error: sqlite3.Error) -> Exception:
+        rolled_back = self._roll_back(connection)
+        translated = commit_error(error, self._database, rolled_back=rolled_back)
+        if isinstance(translated, StoreFailed):
+            self._failed = translated
+        return translated
+
+    def _roll_back(self, connection: sqlite3.Connection) -> bool:
+        """Undo the open transaction, if SQLite has not done so. Say whether that worked."""
+        self._queues.drop()
+        try:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+        except sqlite3.Error:
+            return False
+        return not connection.in_transaction
+
+
+def _count_changes(batch: Batch) -> int:
+    removed = 0 if batch.removal is None else batch.removal.jobs_max
+    return len(batch.submissions) + len(batch.updates) + len(batch.failed_attempts) + removed
+
+
+def _count_blob_bytes(batch: Batch) -> int:
+    payloads = sum(len(submission.payload) for submission in batch.submissions)
+    return payloads + sum(len(result) for _, result in batch.results)
