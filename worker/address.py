@@ -1,35 +1,18 @@
-"""Where a server listens, as people write it."""
+"""Where a remote worker's server listens: HOST:PORT or unix:PATH."""
 
-from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
 
-_UNIX = "unix:"
-_PORT_MAX = 65_535
+from penstock.config.address import Address, parse_address
 
-
-class AddressError(ValueError):
-    """The text is no address."""
+_UNIX: Final = "unix:"
 
 
-@dataclass(frozen=True, slots=True)
-class TcpAddress:
-    host: str
-    port: int
-
-
-@dataclass(frozen=True, slots=True)
-class UnixAddress:
-    path: str
-
-
-def parse_address(text: str) -> TcpAddress | UnixAddress:
-    """Read `HOST:PORT`, `[IPV6]:PORT` or `unix:PATH`.
-
-    Raises:
-        AddressError: it is none of them.
-    """
-    if text.startswith(_UNIX) and len(text) > len(_UNIX):
-        return UnixAddress(text.removeprefix(_UNIX))
-    host, _, port = text.rpartition(":")
-    if not host or not (port.isascii() and port.isdigit()) or not 1 <= int(port) <= _PORT_MAX:
-        raise AddressError(f"{text!r} is no address: write HOST:PORT or unix:PATH")
-    return TcpAddress(host.removeprefix("[").removesuffix("]"), int(port))
+def parse_server(text: str) -> Address | Path:
+    """Read an address as `--connect` takes it; ValueError says what is wrong."""
+    if text.startswith(_UNIX):
+        path = text.removeprefix(_UNIX)
+        if not path:
+            raise ValueError(f"{text!r} names no socket: write unix:PATH")
+        return Path(path)
+    return parse_address(text)

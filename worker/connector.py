@@ -6,12 +6,14 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Final
 
+from penstock.config.address import Address
 from penstock.protocol.encoding import encode_command
 from penstock.protocol.reader import Reply
 from penstock.protocol.replies import ErrorReply
-from penstock.worker.address import TcpAddress, UnixAddress, parse_address
+from penstock.worker.address import parse_server
 from penstock.worker.descriptors import lift
 from penstock.worker.exits import Exit
 from penstock.worker.forks import ForkGuard
@@ -102,7 +104,7 @@ async def _open(dialling: Dialling, guard: ForkGuard, on_lost: Callable[[str], N
             answered.set_exception(ConnectionError(reason))
 
     async with asyncio.timeout(_HANDSHAKE_SECONDS):
-        link = await _link_over(await _connect(parse_address(dialling.address)), guard, lost)
+        link = await _link_over(await _connect(parse_server(dialling.address)), guard, lost)
         try:
             link.send(_hello(dialling), answered.set_result)
             link.flush()
@@ -123,11 +125,11 @@ def _hello(dialling: Dialling) -> bytes:
     return encode_command([*words, "SETNAME", dialling.name])
 
 
-async def _connect(address: TcpAddress | UnixAddress) -> socket.socket:
+async def _connect(address: Address | Path) -> socket.socket:
     """Connect to the first of the address's endpoints that answers."""
     loop = asyncio.get_running_loop()
-    if isinstance(address, UnixAddress):
-        return await _connect_endpoint(socket.AF_UNIX, address.path)
+    if isinstance(address, Path):
+        return await _connect_endpoint(socket.AF_UNIX, str(address))
     failure: OSError | None = None
     for family, _, _, _, endpoint in await loop.getaddrinfo(
         address.host, address.port, type=socket.SOCK_STREAM

@@ -1,0 +1,26 @@
+"""Logging of `penstock worker` where the program that calls it has not set any up."""
+
+import logging
+import sys
+
+import structlog
+
+
+def configure_unless_done(level: str) -> None:
+    """Log events of *level* and above as JSON lines on standard error.
+
+    JSON, because it escapes whatever tasks print: control characters reach no terminal.
+    """
+    if structlog.is_configured():
+        return
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(
+            logging.getLevelNamesMapping()[level.upper()]
+        ),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
