@@ -129,9 +129,15 @@ _ROWS: Final = (
         "workers",
         _WORKERS,
         WholeNumber("processes", 0, limits.WORKERS_MAX, none_word="auto"),
-        "Local worker processes; auto is one for each CPU, 0 is none.",
+        "Local worker processes, if there is an app; auto is one for each CPU, 0 is none.",
     ),
     Key("queues", _WORKERS, Names(), "The queues that the local workers serve."),
+    Key(
+        "concurrency",
+        _WORKERS,
+        WholeNumber("tasks", 1, limits.CONCURRENCY_MAX),
+        "Async tasks that one worker process runs at a time; sync tasks run one by one.",
+    ),
     Key(
         "timeout_ms",
         _JOBS,

@@ -103,10 +103,12 @@ QUEUES_MAX: Final = 10_000
 WAITERS_MAX: Final = 1_000_000
 
 # --- the journal ---------------------------------------------------------------------------------
-# Changes that wait for the next commit, which takes them all: about 50 ms of SQLite's work.
-# Beyond it connections are not read until the commit is done.
+# Changes that wait to be committed; beyond it connections are not read until fewer do.
 BATCH_CHANGES_MAX: Final = 8_192
-# Payload and result bytes that wait for the next commit; the same rule.
+# Changes that are committed together in any case. Of a longer backlog a commit takes the older
+# half, so that reading requests and writing jobs overlap.
+BATCH_RUN_CHANGES: Final = 256
+# Payload and result bytes that wait to be committed; the same rule.
 BATCH_BYTES_MAX: Final = 128 * MIB
 # After a commit that found no room, how long until completions are tried again.
 FULL_PAUSE_SECONDS: Final = 0.2
@@ -119,6 +121,9 @@ REMOVAL_JOBS_MAX: Final = 500
 
 # --- workers -------------------------------------------------------------------------------------
 WORKERS_MAX: Final = 1_024
+# Async tasks that one worker process runs at a time; sync tasks run one by one.
+CONCURRENCY_DEFAULT: Final = 100
+CONCURRENCY_MAX: Final = 10_000
 WORKER_RESTART_BASE_SECONDS: Final = 0.1  # Doubled at each early death, with jitter, up to the cap.
 WORKER_RESTART_CAP_SECONDS: Final = 30.0
 # Bytes a second of what tasks print that reach the log; the rest is counted and dropped.
@@ -163,3 +168,4 @@ assert PAYLOAD_CACHE_ITEM_BYTES_MAX < PAYLOAD_CACHE_BYTES_MAX
 assert RETRY_BASE_MS < RETRY_CAP_MS
 assert CLAIM_WAIT_MS_DEFAULT <= CLAIM_WAIT_MS_MAX
 assert CALL_WAIT_MS_DEFAULT <= CALL_WAIT_MS_MAX
+assert CONCURRENCY_DEFAULT <= CONCURRENCY_MAX

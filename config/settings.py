@@ -32,6 +32,7 @@ class Settings:
     app: str | None = None
     workers: int | None = None  # None: as many as CPUs.
     queues: tuple[str, ...] = ("default",)
+    concurrency: int = limits.CONCURRENCY_DEFAULT
 
     timeout_ms: int = limits.TIMEOUT_MS_DEFAULT
     attempts_max: int = limits.ATTEMPTS_DEFAULT

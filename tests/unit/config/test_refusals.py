@@ -78,6 +78,7 @@ LIMITS = [
     "connections_max",
     "requests_in_flight_max",
     "output_bytes_max",
+    "concurrency",
     "timeout_ms",
     "attempts_max",
     "retry_base_ms",
