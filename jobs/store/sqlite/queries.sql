@@ -130,8 +130,8 @@ FROM (
 
 -- name: select_jobs
 SELECT json_group_array(json_array(
-    id, queue_id, task, state, rank, priority, attempts_max, timeout_ms, submitted_at, due_at,
-    jobs.key, attempt, failures, claimed_at, finished_at, remove_at
+    jobs.id, queue_id, task, state, rank, priority, attempts_max, timeout_ms, submitted_at,
+    due_at, jobs.key, attempt, failures, claimed_at, finished_at, remove_at
 ))
 FROM json_each(?1) AS asked
 JOIN jobs ON jobs.id = asked.value
