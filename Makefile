@@ -108,9 +108,10 @@ fmt: $(INSTALLED) ## Format the code and fix what can be fixed
 	@$(PY) -P -m ruff format .
 	@$(PY) -P -m ruff check --fix .
 
+# mypy reads the installed packages, as it would at a user's; errors are shown where to mend them.
 .PHONY: types
-types: $(INSTALLED) penstock ## Check types, strictly
-	@$(PY) -P -m mypy $(PACKAGES:%=-p penstock.%)
+types: $(INSTALLED) ## Check types, strictly
+	@$(PY) -P -m mypy $(PACKAGES:%=-p penstock.%) | sed 's#^[^ :]*/site-packages/penstock/##'
 	@$(PY) -P -m mypy examples tests
 
 .PHONY: check
