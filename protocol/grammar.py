@@ -96,29 +96,25 @@ class Command(Struct, frozen=True):
         """Say whether *count* arguments, the name included, satisfy the arity."""
         return count == self.arity if self.arity >= 0 else count >= -self.arity
 
+    def option_groups(self) -> list[tuple[Option, ...]]:
+        """Put the options together that exclude each other, in the table's order."""
+        groups: dict[str, tuple[Option, ...]] = {}
+        for option in self.options:
+            name = option.group or option.keyword
+            groups[name] = (*groups.get(name, ()), option)
+        return list(groups.values())
+
     def _written_parts(self) -> list[str]:
         parts = [_written_parameter(parameter) for parameter in self.parameters]
-        seen: set[str] = set()
-        for option in self.options:
-            if option.group and option.group in seen:
-                continue
-            seen.add(option.group)
-            alternatives = [
-                other for other in self.options if other is option or _together(option, other)
-            ]
-            parts.append(f"[{' | '.join(map(_written_option, alternatives))}]")
+        parts += [f"[{' | '.join(map(_written_option, group))}]" for group in self.option_groups()]
         return parts
 
 
-def _together(option: Option, other: Option) -> bool:
-    return bool(option.group) and option.group == other.group
-
-
 def _written_parameter(parameter: Parameter) -> str:
-    written = parameter.name
-    if parameter.multiple:
-        written += f" [{parameter.name} ...]"
-    return f"[{written}]" if parameter.optional else written
+    name = parameter.name
+    if parameter.optional:
+        return f"[{name} ...]" if parameter.multiple else f"[{name}]"
+    return f"{name} [{name} ...]" if parameter.multiple else name
 
 
 def _written_option(option: Option) -> str:

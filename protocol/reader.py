@@ -166,7 +166,7 @@ class ReplyReader:
                 return None
             self._bulk_bytes = _count(rest, self._bulk_bytes_max)
             self._bulk_kind = kind
-            self._spend(self._bulk_bytes)
+            self._spend(self._bulk_bytes + len(_CRLF))
             return self._read_bulk()
         if kind in _AGGREGATES:
             return self._open_aggregate(kind, rest)
@@ -227,7 +227,7 @@ class ReplyReader:
         self._line_awaited = False
         if line[-1:] != b"\r":
             raise ReplyViolation("a line that does not end with CRLF")
-        self._spend(length)
+        self._spend(length + 1)
         return line[:-1]
 
     def _spend(self, count: int) -> None:

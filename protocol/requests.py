@@ -11,6 +11,7 @@ by the end of the chunk, a line end within a payload, inline lines, mistakes) go
 byte-exact and resumable. `bytes.join` undoes `bytes.split`, so changing over costs no book-keeping.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -28,10 +29,9 @@ _ZERO: Final = ord("0")
 _TLS_HANDSHAKE: Final = 0x16
 _TLS_HELLO: Final = b"\x16\x03"
 # What an HTTP request's lines start with; browsers send them as they are written here.
-_HTTP_WORDS: Final = frozenset(
-    {b"POST", b"GET", b"HEAD", b"PUT", b"OPTIONS", b"DELETE", b"PATCH", b"CONNECT", b"TRACE"}
+_HTTP: Final = re.compile(
+    rb"(?:POST|GET|HEAD|PUT|OPTIONS|DELETE|PATCH|CONNECT|TRACE)(?=[ \t\r\n])|Host:"
 )
-_HTTP_HEADER: Final = b"Host:"
 
 # Redis' own maximum of a count (INT_MAX); what is beyond is not a number to it.
 _COUNT_MAX: Final = 2_147_483_647
@@ -325,25 +325,20 @@ class RequestParser:
             self._join_tail()
             end = self._buffer.find(b"\n", self._position + self._scanned)
         length = (end if end >= 0 else len(self._buffer)) - self._position
-        is_inline = self._buffer[self._position] not in (_STAR, _DOLLAR)
-        if (end >= 0 or length > self._line_bytes_max) and is_inline:
-            self._refuse_http()
-        if length > self._line_bytes_max:
-            raise ProtocolViolation(too_long)
-        if end < 0:
+        if end < 0 and length <= self._line_bytes_max:
             self._scanned = length
             self._line_awaited = True
             return None
+        first = self._buffer[self._position]
+        if first not in (_STAR, _DOLLAR) and _HTTP.match(self._buffer, self._position):
+            raise CrossProtocol("an HTTP request on this port")
+        if length > self._line_bytes_max:
+            raise ProtocolViolation(too_long)
         line = self._buffer[self._position : end]
         self._position = end + 1
         self._scanned = 0
         self._line_awaited = False
         return line
-
-    def _refuse_http(self) -> None:
-        head = self._buffer[self._position : self._position + 16]
-        if head.startswith(_HTTP_HEADER) or head.split(b" ", 1)[0] in _HTTP_WORDS:
-            raise CrossProtocol("an HTTP request on this port")
 
     def _has_bytes(self, count: int) -> bool:
         """Bring *count* bytes together in the buffer, if as many were received."""

@@ -1,0 +1,118 @@
+"""What the command table tells about itself: the replies of COMMAND and of the HELP subcommands."""
+
+from collections.abc import Iterable, Sequence
+
+from penstock.protocol.commands import COMMANDS
+from penstock.protocol.grammar import Command, Flag, Kind, Option, Parameter
+from penstock.protocol.replies import Simple, Value
+
+# Redis' words for our flags; the others mean nothing to its clients.
+_REDIS_FLAGS = {
+    Flag.WRITE: "write",
+    Flag.BLOCKING: "blocking",
+    Flag.UNAUTHENTICATED: "no_auth",
+    Flag.TRANSACTION: "fast",
+}
+_REDIS_TYPES = {Kind.NUMBER: "integer", Kind.FLAG: "pure-token"}
+
+
+def command_count() -> int:
+    """Shape `COMMAND COUNT`."""
+    return len(COMMANDS)
+
+
+def command_names() -> list[Value]:
+    """Shape `COMMAND LIST`."""
+    return [command.name.lower() for command in COMMANDS.values()]
+
+
+def command_info(names: Sequence[bytes] = ()) -> list[Value]:
+    """Shape `COMMAND` and `COMMAND INFO [name ...]`; null stands for a name that is unknown."""
+    if not names:
+        return [_info(command) for command in COMMANDS.values()]
+    return [None if command is None else _info(command) for command in map(_named, names)]
+
+
+def command_docs(names: Sequence[bytes] = ()) -> dict[str, Value]:
+    """Shape `COMMAND DOCS [name ...]`; names that are unknown are left out."""
+    commands: Iterable[Command | None] = map(_named, names) if names else COMMANDS.values()
+    return {command.name.lower(): _docs(command) for command in commands if command is not None}
+
+
+def help_lines(container: Command) -> list[Value]:
+    """Shape the HELP subcommand of a command that has subcommands."""
+    lines: list[Value] = [Simple(f"{container.name} <subcommand> [<arg> ...]. Subcommands are:")]
+    for command in container.subcommands.values():
+        lines.append(Simple(command.syntax.removeprefix(f"{container.name} ")))
+        lines.append(Simple(f"    {command.summary}"))
+    return lines
+
+
+def _named(name: bytes) -> Command | None:
+    first, _, second = name.upper().partition(b"|")
+    command = COMMANDS.get(first)
+    if command is None or not second:
+        return command
+    return command.subcommands.get(second)
+
+
+def _info(command: Command) -> Value:
+    flags: list[Value] = [
+        Simple(word) for flag, word in _REDIS_FLAGS.items() if flag in command.flags
+    ]
+    subcommands: list[Value] = [_info(other) for other in command.subcommands.values()]
+    # No argument is a key: first, last and step are 0. No ACL categories, tips or key specs.
+    empty: list[Value] = []
+    return [command.name.lower(), command.arity, flags, 0, 0, 0, empty, empty, empty, subcommands]
+
+
+def _docs(command: Command) -> dict[str, Value]:
+    docs: dict[str, Value] = {
+        "summary": command.summary,
+        "since": command.since,
+        "group": command.category,
+    }
+    if command.complexity:
+        docs["complexity"] = command.complexity
+    arguments: list[Value] = [_parameter(parameter) for parameter in command.parameters]
+    arguments += [_option_group(group) for group in command.option_groups()]
+    if arguments:
+        docs["arguments"] = arguments
+    if command.subcommands:
+        docs["subcommands"] = {
+            other.name.lower(): _docs(other) for other in command.subcommands.values()
+        }
+    return docs
+
+
+def _parameter(parameter: Parameter) -> dict[str, Value]:
+    shape = _shape(parameter.name, parameter.kind)
+    flags: list[Value] = []
+    if parameter.optional:
+        flags.append(Simple("optional"))
+    if parameter.multiple:
+        flags.append(Simple("multiple"))
+    if flags:
+        shape["flags"] = flags
+    return shape
+
+
+def _option_group(options: Sequence[Option]) -> dict[str, Value]:
+    if len(options) == 1:
+        shape = _option(options[0])
+    else:
+        shape = {
+            "name": options[0].group,
+            "type": "oneof",
+            "arguments": [_option(option) for option in options],
+        }
+    shape["flags"] = [Simple("optional")]
+    return shape
+
+
+def _option(option: Option) -> dict[str, Value]:
+    return _shape(option.value, option.kind) | {"token": option.keyword}
+
+
+def _shape(name: str, kind: Kind) -> dict[str, Value]:
+    return {"name": name, "type": _REDIS_TYPES.get(kind, "string"), "display_text": name}

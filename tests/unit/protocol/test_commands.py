@@ -1,0 +1,141 @@
+"""The command table: consistent with itself, and found by name and arity."""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+import pytest
+
+from penstock.protocol.commands import (
+    COMMANDS,
+    Command,
+    Flag,
+    find_command,
+    unknown_command_text,
+    unknown_subcommand_text,
+)
+from penstock.protocol.errors import ArgumentError
+from penstock.protocol.grammar import Kind
+
+PROMISED: Final = """
+JOB.SUBMIT JOB.CALL JOB.WAIT JOB.SHOW JOB.CLAIM JOB.COMPLETE JOB.FAIL JOB.EXTEND JOB.RELEASE
+QUEUE.LIST QUEUE.SHOW MULTI EXEC DISCARD HELLO AUTH PING ECHO SELECT CLIENT COMMAND CONFIG INFO
+QUIT RESET
+"""
+
+
+def every_command() -> Iterator[Command]:
+    for command in COMMANDS.values():
+        yield command
+        yield from command.subcommands.values()
+
+
+def each(name: str = "command") -> pytest.MarkDecorator:
+    return pytest.mark.parametrize(name, list(every_command()), ids=lambda command: command.name)
+
+
+def test_the_table_holds_what_is_promised() -> None:
+    assert {name.decode() for name in COMMANDS} == set(PROMISED.split())
+
+
+@each()
+def test_a_command_says_what_it_does_in_one_sentence(command: Command) -> None:
+    assert command.summary.endswith(".")
+    assert len(command.summary) <= 90
+    assert command.reply.endswith(".")
+
+
+@each()
+def test_arity_agrees_with_the_parameters(command: Command) -> None:
+    if command.subcommands:
+        return  # What follows a container's name is its subcommand.
+    words = command.name.count("|") + 1
+    required = sum(not parameter.optional for parameter in command.parameters)
+    open_ended = command.options or any(p.optional or p.multiple for p in command.parameters)
+
+    assert abs(command.arity) == words + required or command.name in ("QUIT", "CONFIG|SET")
+    if open_ended:
+        assert command.arity < 0
+
+
+@each()
+def test_numbers_have_a_range(command: Command) -> None:
+    for argument in (*command.parameters, *command.options):
+        if argument.kind is Kind.NUMBER:
+            assert 0 <= argument.minimum < argument.maximum
+
+
+@each()
+def test_only_a_refused_command_has_a_refusal(command: Command) -> None:
+    assert (Flag.REFUSED in command.flags) == bool(command.refusal)
+
+
+@each()
+def test_a_name_is_dotted_or_alone(command: Command) -> None:
+    assert re.fullmatch(r"[A-Z]+(\.[A-Z]+|\|[A-Z_-]+)?", command.name)
+
+
+def test_before_authentication_only_these_are_allowed() -> None:
+    allowed = {c.name for c in every_command() if Flag.UNAUTHENTICATED in c.flags}
+
+    assert allowed == {"AUTH", "HELLO", "QUIT", "RESET"}
+
+
+def test_within_a_transaction_only_these_are_allowed() -> None:
+    allowed = {c.name for c in every_command() if Flag.TRANSACTION in c.flags}
+
+    assert allowed == {"JOB.SUBMIT", "PING", "ECHO"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        ([b"PING"], "PING"),
+        ([b"ping", b"x"], "PING"),
+        ([b"Job.Submit", b"t", b"p", b"KEY", b"k"], "JOB.SUBMIT"),
+        ([b"COMMAND"], "COMMAND"),
+        ([b"command", b"docs"], "COMMAND|DOCS"),
+        ([b"CLIENT", b"no-evict", b"on"], "CLIENT|NO-EVICT"),
+    ],
+)
+def test_a_command_is_found_in_any_case(arguments: list[bytes], name: str) -> None:
+    assert find_command(arguments).name == name
+
+
+@pytest.mark.parametrize("arguments", [[b""], [b"PING\x00"], [b"\xff"], [b"CLIENT|ID"]])
+def test_what_is_not_in_the_table_is_not_found(arguments: list[bytes]) -> None:
+    with pytest.raises(ArgumentError, match="^ERR unknown command"):
+        find_command(arguments)
+
+
+def test_the_arguments_of_an_unknown_command_are_cut() -> None:
+    text = unknown_command_text([b"F" * 200, b"a" * 100, b"b" * 100, b"c"])
+
+    quoted = f"'{'a' * 100}' '{'b' * 25}' "
+    assert text == f"unknown command '{'F' * 128}', with args beginning with: {quoted}"
+
+
+def test_an_unknown_subcommand_is_cut() -> None:
+    text = unknown_subcommand_text(COMMANDS[b"CLIENT"], b"x" * 200)
+
+    assert text == f"unknown subcommand '{'x' * 128}'. Try CLIENT HELP."
+
+
+@pytest.mark.parametrize(
+    ("name", "syntax"),
+    [
+        (b"QUEUE.LIST", "QUEUE.LIST"),
+        (b"JOB.WAIT", "JOB.WAIT id [WAIT ms]"),
+        (b"JOB.CLAIM", "JOB.CLAIM queue [queue ...] [COUNT n] [WAIT ms]"),
+        (b"JOB.FAIL", "JOB.FAIL id attempt error [DEAD]"),
+        (b"HELLO", "HELLO [version] [AUTH username password] [SETNAME name]"),
+        (b"INFO", "INFO [section ...]"),
+        (
+            b"JOB.SUBMIT",
+            "JOB.SUBMIT task payload [QUEUE name] [PRIORITY n] [DELAY ms | AT unix-ms] "
+            "[TIMEOUT ms] [ATTEMPTS n] [KEY key]",
+        ),
+    ],
+)
+def test_the_syntax_is_written_from_the_table(name: bytes, syntax: str) -> None:
+    assert COMMANDS[name].syntax == syntax

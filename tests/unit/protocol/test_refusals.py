@@ -1,0 +1,63 @@
+"""Transcripts of requests that are refused for their form, replayed without a server."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from penstock.protocol import arguments as reading
+from penstock.protocol import replies
+from penstock.protocol.commands import Command, find_command
+from penstock.protocol.errors import ArgumentError, ErrorCode
+from penstock.protocol.inline import split_inline
+
+TRANSCRIPTS: Final = Path(__file__).parents[2] / "protocol" / "cases" / "refusals"
+
+READERS: Final[dict[str, Callable[[list[bytes]], object]]] = {
+    "JOB.SUBMIT": reading.parse_submit,
+    "JOB.CALL": reading.parse_call,
+    "JOB.WAIT": reading.parse_wait,
+    "JOB.SHOW": reading.parse_job_id,
+    "JOB.CLAIM": reading.parse_claim,
+    "JOB.COMPLETE": reading.parse_complete,
+    "JOB.FAIL": reading.parse_fail,
+    "JOB.EXTEND": reading.parse_extend,
+    "JOB.RELEASE": reading.parse_lease,
+    "QUEUE.SHOW": reading.parse_queue_name,
+    "HELLO": reading.parse_hello,
+    "AUTH": reading.parse_auth,
+    "SELECT": reading.parse_select,
+    "CLIENT|SETNAME": lambda arguments: reading.read_client_name(arguments[2]),
+}
+
+
+def exchanges() -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    for path in sorted(TRANSCRIPTS.glob("*.txt")):
+        lines = path.read_text().split("\n")
+        sent = [line.removeprefix("C: ") for line in lines if line.startswith("C: ")]
+        received = [line.removeprefix("S: ") for line in lines if line.startswith("S: ")]
+        found += zip(sent, received, strict=True)
+    return found
+
+
+def answer(arguments: list[bytes]) -> bytes:
+    try:
+        command: Command = find_command(arguments)
+        if command.refusal:
+            return replies.error(ErrorCode.ERR, command.refusal)
+        READERS[command.name](arguments)
+    except ArgumentError as refusal:
+        return replies.error(refusal.code, refusal.text)
+    return replies.OK
+
+
+@pytest.mark.parametrize(("sent", "received"), exchanges())
+def test_a_request_of_a_wrong_form_is_answered_as_the_transcript_says(
+    sent: str, received: str
+) -> None:
+    arguments = split_inline(sent.encode())
+    assert arguments is not None
+
+    assert answer(arguments) == received.encode() + b"\r\n"
