@@ -103,27 +103,34 @@ DELETE FROM results WHERE job_id IN (SELECT value FROM json_each(?1))
 DELETE FROM failed_attempts WHERE job_id IN (SELECT value FROM json_each(?1))
 
 -- name: select_head
--- The first ?4 ready jobs of queue ?1 after (rank, id) = (?2, ?3).
+-- The first ?4 ready jobs of queue ?1 after (rank, id) = (?2, ?3). In two halves, as SQLite uses
+-- only the first column of "(rank, id) > (?2, ?3)": with one rank for all it would read them all.
 SELECT json_group_array(json_array(
     id, queue_id, task, state, rank, priority, attempts_max, timeout_ms, submitted_at, due_at,
     key, attempt, failures, claimed_at, finished_at, remove_at
 ))
 FROM (
     SELECT * FROM jobs INDEXED BY jobs_ready
-    WHERE state = 1 AND queue_id = ?1 AND (rank, id) > (?2, ?3)
+    WHERE state = 1 AND queue_id = ?1 AND rank = ?2 AND id > ?3
+    UNION ALL
+    SELECT * FROM jobs INDEXED BY jobs_ready
+    WHERE state = 1 AND queue_id = ?1 AND rank > ?2
     ORDER BY rank, id
     LIMIT ?4
 )
 
 -- name: select_due
--- The first ?3 scheduled jobs after (due_at, id) = (?1, ?2).
+-- The first ?3 scheduled jobs after (due_at, id) = (?1, ?2); in two halves like the head.
 SELECT json_group_array(json_array(
     id, queue_id, task, state, rank, priority, attempts_max, timeout_ms, submitted_at, due_at,
     key, attempt, failures, claimed_at, finished_at, remove_at
 ))
 FROM (
     SELECT * FROM jobs INDEXED BY jobs_scheduled
-    WHERE state = 0 AND (due_at, id) > (?1, ?2)
+    WHERE state = 0 AND due_at = ?1 AND id > ?2
+    UNION ALL
+    SELECT * FROM jobs INDEXED BY jobs_scheduled
+    WHERE state = 0 AND due_at > ?1
     ORDER BY due_at, id
     LIMIT ?3
 )

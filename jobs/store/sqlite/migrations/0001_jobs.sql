@@ -40,10 +40,10 @@ CREATE TABLE jobs (
 ) STRICT;
 
 -- One index a state: each holds only the jobs of its state, in the order they are asked for, and
--- what `load` needs to count them without reading the records.
+-- what `load` needs to count them without reading the records. Equal entries are ordered by id.
 CREATE INDEX jobs_scheduled ON jobs (due_at, id, queue_id) WHERE state = 0;
-CREATE INDEX jobs_ready ON jobs (queue_id, rank, id) WHERE state = 1;
-CREATE INDEX jobs_claimed ON jobs (id) WHERE state = 2;
+CREATE INDEX jobs_ready ON jobs (queue_id, rank) WHERE state = 1;
+CREATE INDEX jobs_claimed ON jobs (queue_id) WHERE state = 2;
 CREATE INDEX jobs_finished ON jobs (remove_at, id, queue_id, state) WHERE remove_at IS NOT NULL;
 CREATE UNIQUE INDEX jobs_key_unique ON jobs (key) WHERE key IS NOT NULL;
 
