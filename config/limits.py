@@ -107,7 +107,7 @@ WAITERS_MAX: Final = 1_000_000
 BATCH_CHANGES_MAX: Final = 8_192
 # Changes that are committed together in any case. Of a longer backlog a commit takes the older
 # half, so that reading requests and writing jobs overlap.
-BATCH_RUN_CHANGES: Final = 256
+BATCH_RUN_CHANGES: Final = 64
 # Payload and result bytes that wait to be committed; the same rule.
 BATCH_BYTES_MAX: Final = 128 * MIB
 # After a commit that found no room, how long until completions are tried again.
@@ -131,6 +131,26 @@ WORKER_OUTPUT_BYTES_MAX: Final = 64 * KIB
 # Jobs a worker may hold beyond the one it runs, when they are this short.
 PREFETCH_JOBS_MAX: Final = 32
 PREFETCH_MS_MAX: Final = 10
+
+# --- the client ----------------------------------------------------------------------------------
+# Requests of one connection that are not answered: as many as a server reads by default.
+CLIENT_REQUESTS_MAX: Final = REQUESTS_IN_FLIGHT_MAX
+# Bytes of those requests, which are kept to be sent again; one larger request goes alone.
+CLIENT_REQUESTS_BYTES_MAX: Final = 16 * MIB
+# Requests of a pipeline that are collected before they are sent.
+CLIENT_PIPELINE_REQUESTS_MAX: Final = 1_024
+# How long unanswered requests are sent again to a server that does not answer.
+CLIENT_RETRY_MS_DEFAULT: Final = 30_000
+CLIENT_BACKOFF_BASE_SECONDS: Final = 0.05  # Doubled at each failure, full jitter below it.
+CLIENT_BACKOFF_CAP_SECONDS: Final = 2.0
+# One attempt to connect, with the handshake; a server under load accepts late.
+CLIENT_CONNECT_SECONDS: Final = 10.0
+# Beyond the time that a request may wait by itself: a commit on a disk that stalls.
+CLIENT_ANSWER_SECONDS: Final = 30.0
+# For what was written before to leave, when a client closes.
+CLIENT_CLOSE_SECONDS: Final = 1.0
+# Types of results whose decoders are kept ready.
+CLIENT_DECODERS_MAX: Final = 1_024
 
 # --- being observed ------------------------------------------------------------------------------
 # Queues with rows of their own on the metrics page; each costs some fifty lines of every scrape.
@@ -166,6 +186,9 @@ assert ARGUMENT_BYTES_MAX <= BATCH_BYTES_MAX
 assert QUEUE_WINDOW_JOBS_MIN < QUEUE_WINDOW_JOBS_MAX <= WINDOWS_JOBS_MAX
 assert PAYLOAD_CACHE_ITEM_BYTES_MAX < PAYLOAD_CACHE_BYTES_MAX
 assert RETRY_BASE_MS < RETRY_CAP_MS
+assert CLIENT_BACKOFF_BASE_SECONDS < CLIENT_BACKOFF_CAP_SECONDS
+assert CLIENT_PIPELINE_REQUESTS_MAX <= CLIENT_REQUESTS_MAX <= REQUESTS_IN_FLIGHT_MAX
+assert CLIENT_REQUESTS_BYTES_MAX < REQUEST_BYTES_MAX
 assert CLAIM_WAIT_MS_DEFAULT <= CLAIM_WAIT_MS_MAX
 assert CALL_WAIT_MS_DEFAULT <= CALL_WAIT_MS_MAX
 assert CONCURRENCY_DEFAULT <= CONCURRENCY_MAX

@@ -36,6 +36,7 @@ from penstock.jobs.waits import (
     Finish,
     Outcome,
     Overdue,
+    ServerLeaves,
     WaitEnded,
     Waiter,
     Waits,
@@ -172,6 +173,12 @@ class Broker:
         """Forget a parked claimant whose caller has gone."""
         self._ready.unpark(claimant)
         self._stop_timer(claimant)
+
+    def end_claim(self, claimant: Claimant) -> None:
+        """Answer a claimant with nothing if it is parked."""
+        if self._ready.unpark(claimant):
+            self._stop_timer(claimant)
+            self._effects.append(Delivery(claimant, []))
 
     def complete(
         self, job_id: JobId, attempt: int, result: bytes, *, now: Instant, settled: Settled
@@ -310,8 +317,11 @@ class Broker:
         """Take no more submissions and hand out no more jobs; parked claims end with nothing."""
         self.draining = True
         for claimant in self._ready.parked():
-            self.unclaim(claimant)
-            self._effects.append(Delivery(claimant, []))
+            self.end_claim(claimant)
+
+    def end_waits(self) -> None:
+        """Tell all who wait for a job that this server leaves."""
+        self._effects.extend(Finish(waiter, ServerLeaves()) for waiter in self._waits.take_all())
 
     # --- what the journal reports --------------------------------------------------------------
 

@@ -72,7 +72,11 @@ class WaitEnded(Struct, frozen=True, gc=False):
     """The job has not finished; it goes on."""
 
 
-Outcome = Completed | Died | WaitEnded
+class ServerLeaves(Struct, frozen=True, gc=False):
+    """The job has not finished and this server stops; it goes on when the server is back."""
+
+
+Outcome = Completed | Died | WaitEnded | ServerLeaves
 
 
 class Delivery(Struct, frozen=True):
@@ -137,6 +141,10 @@ class Waits:
         for waiter in waiters:
             self._forget(waiter)
         return waiters
+
+    def take_all(self) -> list[Waiter]:
+        """Take out everybody."""
+        return [waiter for job_id in list(self._by_job) for waiter in self.take(job_id)]
 
     def _forget(self, waiter: Waiter) -> None:
         self.waiter_count -= 1

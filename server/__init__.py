@@ -1,1 +1,1 @@
-"""What listens: connections, sessions, worker processes, metrics; and the root that starts it all."""
+"""What listens: connections, sessions, worker processes, metrics; and their root."""

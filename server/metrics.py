@@ -73,7 +73,8 @@ class Telemetry:
     def snapshot(self) -> "Snapshot":
         """Take what the next page shows. Call it where the numbers are written: on the loop."""
         return Snapshot(
-            queues=self._rows.fold(self._source.queues()),
+            queues=list(self._source.queues()),
+            rows=self._rows,
             journal=self._source.journal,
             server=self._source.server(),
             process=self._process,
@@ -81,12 +82,13 @@ class Telemetry:
 
 
 class Snapshot(Struct, frozen=True):
-    """The numbers of one scrape, ready to be rendered on any thread.
+    """The numbers of one scrape, ready to be rendered on any thread, one page at a time.
 
-    Histograms are the live ones: a page may show an observation more in one than in another.
+    Counters and histograms are the live ones: a page may be an observation ahead in one of them.
     """
 
     queues: list[QueueView]
+    rows: "QueueRows"
     journal: JournalCounters
     server: ServerView
     process: CollectorRegistry
@@ -115,9 +117,8 @@ class QueueRows:
         self._own: set[str] = set()
         self._folded: set[str] = {OTHER_QUEUES}
 
-    def fold(self, queues: Iterable[QueueView]) -> list[QueueView]:
+    def fold(self, views: list[QueueView]) -> list[QueueView]:
         """Return the views to show: those with their own row, and at most one for all others."""
-        views = list(queues)
         self._decide(views)
         rows = [view for view in views if view.name in self._own]
         others = [view for view in views if view.name not in self._own]
@@ -173,7 +174,7 @@ class _Families(Collector):
         self._snapshot = snapshot
 
     def collect(self) -> Iterator[Metric]:
-        yield from _queue_families(self._snapshot.queues)
+        yield from _queue_families(self._snapshot.rows.fold(self._snapshot.queues))
         yield from _journal_families(self._snapshot.journal)
         yield from _server_families(self._snapshot.server)
 

@@ -3,16 +3,26 @@
 One loop takes everything that is pending, commits it as one transaction, lets the broker apply it,
 and tells who asked. There is no timer and no delay: while one batch is being written the next one
 grows by itself, so the busier the server the cheaper each sync.
+
+Of a long backlog the loop takes the older half. If it took all, clients that wait for their
+replies would fall into step: everybody in one batch, the loop idle while it is written and the
+writer idle while the next one is read. (Measured: docs/decisions/0003.)
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Sequence
 
 import anyio
 from anyio.abc import TaskStatus
 from msgspec import Struct, field
 
-from penstock.config.limits import BATCH_BYTES_MAX, BATCH_CHANGES_MAX, FULL_PAUSE_SECONDS
+from penstock.config.limits import (
+    BATCH_BYTES_MAX,
+    BATCH_CHANGES_MAX,
+    BATCH_RUN_CHANGES,
+    FULL_PAUSE_SECONDS,
+)
 from penstock.jobs.broker import Broker
 from penstock.jobs.changes import Change
 from penstock.jobs.counters import JournalCounters
@@ -37,7 +47,7 @@ RecordRead = Callable[[JobRecord | StoreError | None], None]
 
 
 class Pending(Struct):
-    """What waits for the next commit."""
+    """A run of what waits to be committed; never divided."""
 
     submissions: list[tuple[Submission, SubmissionSettled]] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
@@ -45,6 +55,18 @@ class Pending(Struct):
     records: list[tuple[JobId, RecordRead]] = field(default_factory=list)
     removal: Removal | None = None
     bytes_count: int = 0
+
+    def __len__(self) -> int:
+        return len(self.submissions) + len(self.changes)
+
+    def add(self, later: "Pending") -> None:
+        """Append what came later."""
+        self.submissions += later.submissions
+        self.changes += later.changes
+        self.payloads += later.payloads
+        self.records += later.records
+        self.removal = later.removal or self.removal
+        self.bytes_count += later.bytes_count
 
 
 class Journal:
@@ -65,7 +87,7 @@ class Journal:
         self._now = now
         self._seconds = seconds
         self._committed = committed
-        self._pending = Pending()
+        self._runs: deque[Pending] = deque([Pending()])  # Never empty; the last one is open.
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._last_commit_at = seconds()
@@ -75,17 +97,22 @@ class Journal:
     # --- what may be asked, between two awaits -------------------------------------------------
 
     def submit(self, submission: Submission, settled: SubmissionSettled) -> None:
-        """Store a new job with the next commit. Submissions of one call stack share a commit."""
-        pending = self._pending
+        """Store a new job with one of the next commits."""
+        pending = self._open_run()
         pending.submissions.append((submission, settled))
         pending.bytes_count += len(submission.payload)
         self._wake.set()
 
+    def submit_together(self, submissions: Sequence[tuple[Submission, SubmissionSettled]]) -> None:
+        """Store new jobs with one and the same commit."""
+        pending = self._open_run()
+        pending.submissions.extend(submissions)
+        pending.bytes_count += sum(len(submission.payload) for submission, _ in submissions)
+        self._wake.set()
+
     def record(self, changes: Sequence[Change]) -> None:
-        """Write changes with the next commit."""
-        if not changes:
-            return
-        pending = self._pending
+        """Write changes, in their order."""
+        pending = self._open_run()
         pending.changes.extend(changes)
         for change in changes:
             if change.result is not None:
@@ -93,16 +120,16 @@ class Journal:
         self._wake.set()
 
     def read_payloads(self, job_ids: list[JobId], read: PayloadsRead) -> None:
-        self._pending.payloads.append((job_ids, read))
+        self._open_run().payloads.append((job_ids, read))
         self._wake.set()
 
     def read_record(self, job_id: JobId, read: RecordRead) -> None:
-        """Read all about one job, as it is after the next commit."""
-        self._pending.records.append((job_id, read))
+        """Read all about one job, as it is after all that was asked before."""
+        self._open_run().records.append((job_id, read))
         self._wake.set()
 
     def remove_finished(self, removal: Removal) -> None:
-        self._pending.removal = removal
+        self._open_run().removal = removal
         self._wake.set()
 
     def rest_after(self, seconds: float) -> None:
@@ -118,11 +145,29 @@ class Journal:
     @property
     def is_congested(self) -> bool:
         """Say whether so much waits that no more should be read from clients."""
-        pending = self._pending
-        return (
-            len(pending.submissions) + len(pending.changes) > BATCH_CHANGES_MAX
-            or pending.bytes_count > BATCH_BYTES_MAX
-        )
+        if len(self._runs) * BATCH_RUN_CHANGES > BATCH_CHANGES_MAX:
+            return True
+        return sum(run.bytes_count for run in self._runs) > BATCH_BYTES_MAX
+
+    def _open_run(self) -> Pending:
+        """Return the run that the next request goes into."""
+        run = self._runs[-1]
+        if len(run) >= BATCH_RUN_CHANGES:
+            run = Pending()
+            self._runs.append(run)
+        return run
+
+    def _take(self) -> Pending:
+        """Take the older half of the runs, as one."""
+        runs = self._runs
+        taken = runs.popleft()
+        for _ in range(len(runs) // 2):
+            taken.add(runs.popleft())
+        if runs:
+            self._wake.set()
+        else:
+            runs.append(Pending())
+        return taken
 
     # --- the loop ------------------------------------------------------------------------------
 
@@ -156,7 +201,7 @@ class Journal:
             await self._idle.wait()
 
     async def _commit_pending(self) -> None:
-        taken, self._pending = self._pending, Pending()
+        taken = self._take()
         batch = _batch_of(taken)
         self._broker.ask(batch)
         if not _is_worth_a_commit(batch):

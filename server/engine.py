@@ -1,0 +1,223 @@
+"""Drives the broker: gives it the time, hands its changes to the journal, performs its effects.
+
+Everything here happens on the loop between two awaits, so there is nothing to lock. `pump` is
+called after every batch of commands, every commit and every tick.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from random import Random
+from typing import Protocol, assert_never
+
+import anyio
+from anyio.abc import TaskStatus
+
+from penstock.config.limits import (
+    REMOVAL_EVERY_SECONDS,
+    REMOVAL_JOBS_MAX,
+    REST_AFTER_SECONDS,
+)
+from penstock.jobs.broker import Broker
+from penstock.jobs.model import JobId
+from penstock.jobs.store.journal import Journal
+from penstock.jobs.store.port import Removal, Store, StoreError
+from penstock.jobs.waits import Claim, Claimant, ConsumerId, Delivery, Finish, Outcome, Overdue
+from penstock.server.clock import Clock
+
+
+class ClaimReply(Protocol):
+    """The token of a claimant: where its jobs go."""
+
+    def deliver(self, claims: Sequence[Claim]) -> None: ...
+
+    def fail(self, error: StoreError) -> None: ...
+
+
+class WaitReply(Protocol):
+    """The token of a waiter: where the outcome goes."""
+
+    def finish(self, job_id: JobId, wait_ms: int, outcome: Outcome) -> None: ...
+
+
+# Ends the worker behind a consumer; says whether there is one that can be ended from here.
+EndWorker = Callable[[ConsumerId, str], bool]
+
+
+class Engine:
+    """One broker, its journal, and the loop's timer."""
+
+    def __init__(self, store: Store, broker: Broker, clock: Clock, random: Random) -> None:
+        self.broker = broker
+        self.clock = clock
+        self.random = random
+        self.journal = Journal(
+            store,
+            broker,
+            now=clock.now_ms,
+            seconds=clock.monotonic,
+            committed=self._after_commit,
+        )
+        self.end_worker: EndWorker = lambda consumer, reason: False
+        # Set when the broker drains and nobody holds a job any more.
+        self.all_given_back = asyncio.Event()
+        self._next_consumer = 0
+        # Jobs that a consumer was given and whose payloads are still being read.
+        self._undelivered: dict[ConsumerId, set[JobId]] = {}
+        self._to_flush: dict[Callable[[], None], None] = {}
+        self._to_resume: dict[Callable[[], None], None] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0
+
+    # --- for connections -----------------------------------------------------------------------
+
+    def new_consumer(self) -> ConsumerId:
+        self._next_consumer += 1
+        return ConsumerId(self._next_consumer)
+
+    def flush_later(self, flush: Callable[[], None]) -> None:
+        """Call *flush* once at the end of the current pump."""
+        self._to_flush[flush] = None
+
+    def resume_later(self, resume: Callable[[], None]) -> None:
+        """Call *resume* once the journal is no longer congested."""
+        self._to_resume[resume] = None
+
+    def claim(self, claimant: Claimant, *, wait_ms: int) -> None:
+        """Claim for a claimant whose token is a ClaimReply: now, or when something is ready."""
+        claims = self.broker.claim(claimant, wait_ms=wait_ms, now=self.clock.now_ms())
+        if claims is not None:
+            self._deliver(claimant, claims)
+
+    def lose(
+        self, consumer: ConsumerId, error: str, *, started: frozenset[int] | None = None
+    ) -> None:
+        """Take back the jobs of a consumer that is gone.
+
+        *started* names those whose work had begun, if that is known; by default all had, but for
+        those that never reached the consumer.
+        """
+        unstarted: set[JobId] = self._undelivered.pop(consumer, set())
+        if started is not None:
+            unstarted.update(job for job in self.broker.held_by(consumer) if job not in started)
+        self.broker.lose(
+            consumer,
+            error,
+            unstarted=unstarted,
+            now=self.clock.now_ms(),
+            jitter=self.random.random,
+        )
+
+    # --- what runs -----------------------------------------------------------------------------
+
+    async def housekeeping(
+        self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Have finished jobs removed when their time is over, and let an idle store rest."""
+        task_status.started()
+        while True:
+            await anyio.sleep(REMOVAL_EVERY_SECONDS)
+            if any(q.completed_count or q.dead_count for q in self.broker.queues()):
+                self.journal.remove_finished(Removal(self.clock.now_ms(), REMOVAL_JOBS_MAX))
+            self.journal.rest_after(REST_AFTER_SECONDS)
+
+    def pump(self) -> None:
+        """Move on what the broker decided: changes, effects, the timer, replies."""
+        broker = self.broker
+        if changes := broker.take_changes():
+            self.journal.record(changes)
+        for effect in broker.take_effects():
+            match effect:
+                case Finish(waiter, outcome):
+                    reply: WaitReply = waiter.token  # type: ignore[assignment]
+                    reply.finish(waiter.job_id, waiter.wait_ms, outcome)
+                case Delivery(claimant, claims):
+                    self._deliver(claimant, claims)
+                case Overdue():
+                    self._end_overdue(effect)
+                case _:
+                    assert_never(effect)
+        if broker.has_questions:
+            self.journal.wake()
+        self._set_timer()
+        if broker.draining and not broker.claimed_count:
+            self.all_given_back.set()
+        while self._to_flush:
+            flush, _ = self._to_flush.popitem()
+            flush()
+
+    def _deliver(self, claimant: Claimant, claims: list[Claim]) -> None:
+        reply: ClaimReply = claimant.token  # type: ignore[assignment]
+        missing = [claim.job.id for claim in claims if claim.payload is None]
+        if not missing:
+            reply.deliver(claims)
+            return
+        consumer = claimant.consumer
+        self._undelivered.setdefault(consumer, set()).update(claim.job.id for claim in claims)
+
+        def read(payloads: dict[JobId, bytes] | StoreError) -> None:
+            undelivered = self._undelivered.pop(consumer, None)
+            if undelivered is None:
+                return  # The consumer is gone and its jobs were taken back.
+            undelivered.difference_update(claim.job.id for claim in claims)
+            if undelivered:
+                self._undelivered[consumer] = undelivered
+            if isinstance(payloads, StoreError):
+                self._take_back(claims)
+                reply.fail(payloads)
+            else:
+                reply.deliver([_with_payload(claim, payloads) for claim in claims])
+
+        self.journal.read_payloads(missing, read)
+
+    def _take_back(self, claims: list[Claim]) -> None:
+        """Release jobs that could not be handed out."""
+        now = self.clock.now_ms()
+        for claim in claims:
+            self.broker.release(claim.job.id, claim.job.attempt, now=now, settled=_nobody_asks)
+
+    def _end_overdue(self, overdue: Overdue) -> None:
+        """End the worker first if it is ours, so that two never run one job; else just expire."""
+        reason = f"job {overdue.job_id} did not end within its timeout and the grace after it"
+        if not self.end_worker(overdue.consumer, reason):
+            self.broker.expire(
+                overdue.job_id,
+                overdue.attempt,
+                now=self.clock.now_ms(),
+                jitter=self.random.random(),
+            )
+            self.journal.record(self.broker.take_changes())
+
+    def _after_commit(self) -> None:
+        self.pump()
+        if self._to_resume and not self.journal.is_congested:
+            resumes, self._to_resume = self._to_resume, {}
+            for resume in resumes:
+                resume()
+
+    def _set_timer(self) -> None:
+        """See to a tick no later than the broker needs it; an early one is harmless."""
+        at = self.broker.next_at()
+        if at is None:
+            return
+        if self._timer is not None:
+            if self._timer_at <= at:
+                return
+            self._timer.cancel()
+        self._timer_at = at
+        delay = max(0, at - self.clock.now_ms()) / 1000
+        self._timer = asyncio.get_running_loop().call_later(delay, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        self.broker.tick(self.clock.now_ms())
+        self.pump()
+
+
+def _nobody_asks(error: StoreError | None) -> None:
+    """Settle a change that no request waits for."""
+
+
+def _with_payload(claim: Claim, payloads: dict[JobId, bytes]) -> Claim:
+    if claim.payload is not None:
+        return claim
+    return Claim(claim.job, payloads[claim.job.id])

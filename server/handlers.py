@@ -1,0 +1,17 @@
+"""What carries out each command of the table, by the command's name."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from penstock.server.connection_commands import CONNECTION_HANDLERS
+from penstock.server.job_commands import JOB_HANDLERS
+from penstock.server.queue_commands import QUEUE_HANDLERS
+from penstock.server.session import Handler
+from penstock.server.worker_commands import WORKER_HANDLERS
+
+HANDLERS: Final[Mapping[str, Handler]] = {
+    **JOB_HANDLERS,
+    **WORKER_HANDLERS,
+    **QUEUE_HANDLERS,
+    **CONNECTION_HANDLERS,
+}

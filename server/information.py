@@ -1,0 +1,116 @@
+"""INFO and CLIENT LIST: what the server says of itself in Redis' form."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Final
+
+from penstock.server.memory import resident_bytes
+
+if TYPE_CHECKING:
+    from penstock.server.connection import Connection
+    from penstock.server.session import SessionContext
+
+Fields = dict[str, str | int]
+
+_DEFAULT: Final = frozenset({"all", "default", "everything"})
+
+
+def information(context: SessionContext, sections: list[str]) -> str:
+    """Return the sections that were asked for, all of them by default."""
+    every: dict[str, Fields] = {
+        "server": _server(context),
+        "clients": _clients(context),
+        "memory": _memory(),
+        "persistence": {"loading": 0, "synchronous": "full"},
+        "stats": _stats(context),
+        "replication": {"role": "master", "connected_slaves": 0},
+        "cluster": {"cluster_enabled": 0},
+        "jobs": _jobs(context),
+        "keyspace": _keyspace(context),
+    }
+    wanted = every if not sections or _DEFAULT.intersection(sections) else sections
+    return "\r\n".join(
+        f"# {name.capitalize()}\r\n"
+        + "".join(f"{field}:{value}\r\n" for field, value in fields.items())
+        for name, fields in every.items()
+        if name in wanted
+    )
+
+
+def client_line(connection: Connection, now: float) -> str:
+    """Return one connection as CLIENT LIST shows it."""
+    session = connection.session
+    fields: Fields = {
+        "id": session.consumer,
+        "addr": session.peer,
+        "name": session.worker_name or session.client_name,
+        "age": int(now - connection.connected_at),
+        "db": 0,
+        "pending": connection.replies_pending,
+        "claimed": len(session.engine.broker.held_by(session.consumer)),
+        "cmd": session.last_command.lower(),
+        "resp": 3 if session.resp3 else 2,
+        "lib-name": session.library_name,
+        "lib-ver": session.library_version,
+    }
+    return " ".join(f"{field}={value}" for field, value in fields.items())
+
+
+def _server(context: SessionContext) -> Fields:
+    status = context.status
+    uptime = int(context.engine.clock.monotonic() - status.started_at_seconds)
+    return {
+        "redis_version": "7.0.0",
+        "penstock_version": status.version,
+        "redis_mode": "standalone",
+        "arch_bits": 64,
+        "process_id": os.getpid(),
+        "tcp_port": status.tcp_port,
+        "uptime_in_seconds": uptime,
+        "uptime_in_days": uptime // 86_400,
+        "data": status.data,
+        "draining": int(context.engine.broker.draining),
+    }
+
+
+def _clients(context: SessionContext) -> Fields:
+    return {
+        "connected_clients": len(context.connections),
+        "blocked_clients": context.engine.broker.waiter_count,
+        "replies_pending": context.connections.replies_pending,
+    }
+
+
+def _memory() -> Fields:
+    used = resident_bytes()
+    return {"used_memory": used, "used_memory_rss": used, "maxmemory": 0}
+
+
+def _stats(context: SessionContext) -> Fields:
+    connections = context.connections
+    return {
+        "total_connections_received": connections.accepted_total,
+        "total_commands_processed": connections.requests_total,
+        "rejected_connections": connections.refused_total,
+        "protocol_errors": connections.protocol_errors_total,
+    }
+
+
+def _jobs(context: SessionContext) -> Fields:
+    queues = context.engine.broker.queues()
+    return {
+        "queues": len(queues),
+        "jobs_ready": sum(queue.ready_count for queue in queues),
+        "jobs_scheduled": sum(queue.scheduled_count for queue in queues),
+        "jobs_claimed": sum(queue.claimed_count for queue in queues),
+        "jobs_completed": sum(queue.completed_count for queue in queues),
+        "jobs_dead": sum(queue.dead_count for queue in queues),
+    }
+
+
+def _keyspace(context: SessionContext) -> Fields:
+    waiting = sum(
+        queue.ready_count + queue.scheduled_count for queue in context.engine.broker.queues()
+    )
+    return {"db0": f"keys={waiting},expires=0,avg_ttl=0"}

@@ -1,0 +1,92 @@
+"""The response queue of one connection: replies leave in the order of their requests.
+
+Each request that cannot be answered at once reserves a slot; slots are filled in any order, and
+the queue gives out what is complete from the front.
+"""
+
+from collections import deque
+from collections.abc import Callable
+
+
+class Slot:
+    """The place of one reply. It is filled exactly once."""
+
+    __slots__ = ("_responses", "reply")
+
+    def __init__(self, responses: "ResponseQueue") -> None:
+        self._responses = responses
+        self.reply: bytes | None = None
+
+    def fill(self, reply: bytes) -> None:
+        assert self.reply is None
+        self.reply = reply
+        self._responses.filled(self)
+
+
+class ResponseQueue:
+    """Replies and slots in request order.
+
+    `held_bytes` counts what is complete and waits behind a slot that is not.
+    """
+
+    __slots__ = ("_out", "_slots", "_when_ready", "held_bytes")
+
+    def __init__(self, when_ready: Callable[[], None]) -> None:
+        """Take whom to call when a filled slot makes it worth calling `take`."""
+        self._slots: deque[Slot | bytes] = deque()
+        self._out: list[bytes] = []
+        self._when_ready = when_ready
+        self.held_bytes = 0
+
+    def __len__(self) -> int:
+        """Return how many requests are not answered, or answered behind one that is not."""
+        return len(self._slots)
+
+    def add(self, reply: bytes) -> None:
+        """Answer a request at once."""
+        if self._slots:
+            self._slots.append(reply)
+            self.held_bytes += len(reply)
+        else:
+            self._out.append(reply)
+
+    def reserve(self) -> Slot:
+        """Keep the place of a reply that comes later."""
+        slot = Slot(self)
+        self._slots.append(slot)
+        return slot
+
+    def append(self, slot: Slot) -> None:
+        """Give the current request a slot that was made before, and is not filled."""
+        assert slot.reply is None
+        self._slots.append(slot)
+
+    def filled(self, slot: Slot) -> None:
+        assert slot.reply is not None
+        self.held_bytes += len(slot.reply)
+        # A closed queue has no slots: its replies have nobody to go to.
+        if self._slots and self._slots[0] is slot:
+            self._when_ready()
+
+    def take(self) -> bytes:
+        """Take all that is complete from the front, ready to be sent."""
+        slots = self._slots
+        out = self._out
+        while slots:
+            head = slots[0]
+            reply = head if isinstance(head, bytes) else head.reply
+            if reply is None:
+                break
+            slots.popleft()
+            self.held_bytes -= len(reply)
+            out.append(reply)
+        if not out:
+            return b""
+        self._out = []
+        return b"".join(out)
+
+    def close(self) -> None:
+        """Forget everything: nobody reads replies any more. Slots may still be filled."""
+        self._slots.clear()
+        self._out.clear()
+        self.held_bytes = 0

@@ -1,0 +1,208 @@
+"""A session: the state of one connection above its bytes, and the dispatch of its requests.
+
+Sessions translate, they do not decide: a handler parses arguments, calls the broker once and
+shapes the reply. The handlers stand in the `*_commands.py` files beside this one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
+
+from penstock.config.limits import TRANSACTION_COMMANDS_MAX
+from penstock.config.secret import Secret
+from penstock.jobs.errors import Refused
+from penstock.jobs.policy import SubmitRequest
+from penstock.jobs.waits import Claimant, Waiter
+from penstock.protocol.commands import Command, find_command
+from penstock.protocol.errors import ArgumentError, ErrorCode
+from penstock.protocol.grammar import Flag
+from penstock.protocol.replies import QUEUED, error
+from penstock.protocol.requests import RequestParser
+from penstock.server.engine import Engine
+from penstock.server.responses import ResponseQueue, Slot
+
+if TYPE_CHECKING:
+    from penstock.server.connections import Connections
+
+
+# Carried out at once between MULTI and EXEC.
+_ABOUT_TRANSACTIONS: Final = frozenset({"MULTI", "EXEC", "DISCARD", "RESET", "QUIT"})
+
+
+class SessionContext(Struct):
+    """What all sessions of one server share."""
+
+    engine: Engine
+    connections: Connections
+    password: Secret | None
+    status: ServerStatus
+    handlers: Mapping[str, Handler]
+
+
+class ServerStatus(Struct):
+    """What INFO says of the server beside its numbers."""
+
+    version: str
+    started_at_seconds: float
+    tcp_port: int
+    data: str
+
+
+class Transaction(Struct):
+    """What stands between MULTI and EXEC: submissions, and replies already known."""
+
+    steps: list[SubmitRequest | bytes]
+    is_spoiled: bool = False
+
+
+Handler = Callable[["Session", list[bytes]], None]
+
+
+class Session:
+    """One connection's identity, protocol version, transaction, and what it waits for."""
+
+    def __init__(
+        self,
+        context: SessionContext,
+        parser: RequestParser,
+        responses: ResponseQueue,
+        peer: str,
+    ) -> None:
+        self.context = context
+        self.engine = context.engine
+        self.parser = parser
+        self.responses = responses
+        self.peer = peer
+        self.consumer = context.engine.new_consumer()
+        self.resp3 = False
+        self.client_name = ""
+        self.library_name = ""
+        self.library_version = ""
+        self.last_command = ""
+        self.transaction: Transaction | None = None
+        self.is_closing = False
+        self.is_retired = False  # Its worker leaves: it is given no more jobs.
+        # A worker process of our own: it is ended before its jobs are given to others.
+        self.worker_name: str | None = None
+        self.worker_lost: Callable[[str], None] | None = None
+        self._waiting: dict[Claimant | Waiter, None] = {}
+        self.authenticated = context.password is None
+
+    @property
+    def authenticated(self) -> bool:
+        return self._authenticated
+
+    @authenticated.setter
+    def authenticated(self, value: bool) -> None:
+        self._authenticated = value
+        self.parser.authenticated = value
+
+    # --- requests and replies ------------------------------------------------------------------
+
+    def execute(self, arguments: list[bytes]) -> None:
+        """Execute one request; its reply goes to the response queue, now or later."""
+        try:
+            command = find_command(arguments)
+            self._check_allowed(command)
+            self.last_command = command.name
+            self.context.connections.requests_total += 1
+            handler = self.context.handlers.get(command.name)
+            if handler is None:
+                raise ArgumentError(ErrorCode.ERR, f"{command.name} is refused: {command.notes}")
+            handler(self, arguments)
+        except ArgumentError as problem:
+            self.refuse(problem.code, problem.text)
+        except Refused as refusal:
+            self.refuse(ErrorCode(refusal.code), str(refusal))
+
+    def _check_allowed(self, command: Command) -> None:
+        if not self._authenticated and Flag.UNAUTHENTICATED not in command.flags:
+            raise ArgumentError(ErrorCode.NOAUTH, "Authentication required.")
+        if (
+            self.transaction is not None
+            and Flag.TRANSACTION not in command.flags
+            and command.name not in _ABOUT_TRANSACTIONS
+        ):
+            raise ArgumentError(
+                ErrorCode.ERR,
+                f"{command.name} is not allowed between MULTI and EXEC; JOB.SUBMIT is",
+            )
+
+    def reply(self, reply: bytes) -> None:
+        """Answer the current request."""
+        if self.transaction is not None and not self.transaction.is_spoiled:
+            self._queue_step(reply)
+        else:
+            self.responses.add(reply)
+
+    def refuse(self, code: ErrorCode, text: str) -> None:
+        """Answer the current request with an error; a transaction is spoiled by it."""
+        if self.transaction is not None:
+            self.transaction.is_spoiled = True
+        self.responses.add(error(code, text))
+
+    def reserve(self) -> Slot:
+        """Keep the place of the current request's reply."""
+        return self.responses.reserve()
+
+    def queue_submission(self, request: SubmitRequest) -> bool:
+        """Add a submission to the open transaction; say whether there is one."""
+        if self.transaction is None:
+            return False
+        self._queue_step(request)
+        return True
+
+    def new_slot(self) -> Slot:
+        """Make a slot for the current request; it is appended once the request is accepted."""
+        return Slot(self.responses)
+
+    # --- those who wait ------------------------------------------------------------------------
+
+    def now_waits(self, waiting: Claimant | Waiter) -> None:
+        self._waiting[waiting] = None
+
+    def waits_no_more(self, waiting: Claimant | Waiter) -> None:
+        self._waiting.pop(waiting, None)
+
+    def stop_claims(self) -> None:
+        """Answer parked claims with nothing, and all later ones."""
+        self.is_retired = True
+        broker = self.engine.broker
+        for waiting in list(self._waiting):
+            if isinstance(waiting, Claimant):
+                broker.end_claim(waiting)
+
+    def close(self) -> None:
+        """End all waits of this connection, and take back what it had claimed."""
+        broker = self.engine.broker
+        for waiting in self._waiting:
+            if isinstance(waiting, Claimant):
+                broker.unclaim(waiting)
+            else:
+                broker.unwait(waiting)
+        self._waiting.clear()
+        if self.worker_lost is not None:
+            self.worker_lost("its connection to the server broke")
+        else:
+            who = self.client_name or self.peer
+            self.engine.lose(self.consumer, f"WorkerLost: {who} disconnected while it ran this job")
+
+    @property
+    def worker(self) -> str:
+        """Return what the holder of a lease is called in errors and listings."""
+        return self.worker_name or self.client_name or self.peer
+
+    def _queue_step(self, step: SubmitRequest | bytes) -> None:
+        assert self.transaction is not None
+        if len(self.transaction.steps) >= TRANSACTION_COMMANDS_MAX:
+            self.refuse(
+                ErrorCode.OVERLOADED,
+                f"a transaction holds at most {TRANSACTION_COMMANDS_MAX} commands; "
+                "send it in several",
+            )
+            return
+        self.transaction.steps.append(step)
+        self.responses.add(QUEUED)

@@ -1,0 +1,75 @@
+"""What the metrics page and the probes read of a running server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from penstock.jobs.counters import JournalCounters
+from penstock.server.connections import Connections
+from penstock.server.engine import Engine
+from penstock.server.metrics import QueueView, ServerView
+
+
+class Workers(Protocol):
+    """What is counted of the local worker processes."""
+
+    @property
+    def alive_count(self) -> int: ...
+
+    @property
+    def restarts_total(self) -> int: ...
+
+
+class Statistics:
+    """The server's numbers, as `metrics.MetricsSource` wants them."""
+
+    def __init__(self, engine: Engine, connections: Connections, workers: Workers) -> None:
+        self._engine = engine
+        self._connections = connections
+        self._workers = workers
+        self._started_at = engine.clock.monotonic()
+
+    @property
+    def journal(self) -> JournalCounters:
+        return self._engine.journal.counters
+
+    def queues(self) -> Iterator[QueueView]:
+        for queue in self._engine.broker.queues():
+            yield QueueView(
+                name=queue.name,
+                counters=queue.counters,
+                ready=queue.ready_count,
+                scheduled=queue.scheduled_count,
+                claimed=queue.claimed_count,
+                waiting=queue.wait_seconds,
+                running=queue.run_seconds,
+            )
+
+    def server(self) -> ServerView:
+        connections = self._connections
+        return ServerView(
+            connections=len(connections),
+            connections_total=connections.accepted_total,
+            requests_total=connections.requests_total,
+            replies_pending=connections.replies_pending,
+            protocol_errors_total=connections.protocol_errors_total,
+            workers_alive=self._workers.alive_count,
+            worker_restarts_total=self._workers.restarts_total,
+            waiters=self._engine.broker.waiter_count,
+            uptime_seconds=self._engine.clock.monotonic() - self._started_at,
+        )
+
+
+class Readiness:
+    """Whether the server works and takes jobs, with the reason if not."""
+
+    def __init__(self) -> None:
+        self.reason: str | None = "starting"
+
+    def unhealthy(self) -> str | None:
+        """Return None: who can answer is alive, and a server whose journal failed exits."""
+        return None
+
+    def unready(self) -> str | None:
+        return self.reason
