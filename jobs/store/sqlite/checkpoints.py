@@ -16,7 +16,7 @@ WAL_PAGES_MAX: Final = 4096
 _PAGES_PER_CHANGE_AT_FIRST: Final = 1.0
 # A commit of one change: a page each of its tables and indexes, and those above them.
 _PAGES_PER_COMMIT: Final = 6
-_PAGE_BYTES: Final = 4096
+PAGE_BYTES: Final = 4096
 
 
 class Checkpoints:
@@ -29,7 +29,7 @@ class Checkpoints:
 
     def note(self, *, changes: int, blob_bytes: int) -> None:
         """Note a commit."""
-        self._pages_certain += _PAGES_PER_COMMIT + blob_bytes // _PAGE_BYTES
+        self._pages_certain += _PAGES_PER_COMMIT + blob_bytes // PAGE_BYTES
         self._changes += changes
 
     @property

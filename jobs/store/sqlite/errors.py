@@ -1,10 +1,11 @@
 """From what SQLite says to what the port says. Nothing above names `sqlite3`."""
 
+import errno
 import sqlite3
 from pathlib import Path
 from typing import Final
 
-from penstock.jobs.store.port import StoreError, StoreFailed, StoreFull, StoreUnusable
+from penstock.jobs.store.port import StoreFailed, StoreFull, StoreUnusable
 
 _PRIMARY_CODE_MASK: Final = 0xFF  # The rest of a result code says more exactly what failed.
 
@@ -14,31 +15,45 @@ def has_no_room(error: sqlite3.Error) -> bool:
     return primary_code(error) == sqlite3.SQLITE_FULL
 
 
+def finds_no_room(error: sqlite3.Error | OSError) -> bool:
+    """Say whether a database could not be opened for want of room."""
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    # The shared memory beside the database is a file too.
+    return has_no_room(error) or (
+        getattr(error, "sqlite_errorname", None) == "SQLITE_IOERR_SHMSIZE"
+    )
+
+
 def primary_code(error: sqlite3.Error) -> int:
     code: int = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
     return code & _PRIMARY_CODE_MASK
 
 
-def commit_error(error: sqlite3.Error, database: Path, *, rolled_back: bool) -> StoreError:
-    """Return what a failed transaction means to its caller."""
-    if rolled_back and has_no_room(error):
-        return StoreFull(
-            f"no room for {database}: nothing of this batch was stored; free some space on the "
-            "disk, and the server goes on by itself"
-        )
+def commit_error(error: sqlite3.Error, database: Path) -> StoreFailed:
+    """Return what a transaction that failed in the middle means to its caller."""
     return StoreFailed(
         f"writing {database} failed ({_described(error)}): it is not known what of this batch is "
         "stored; see to the disk and start again, the start finds out"
     )
 
 
+def no_room(database: Path, free_bytes_wanted: int) -> StoreFull:
+    return StoreFull(
+        f"no room for {database}: nothing of this batch was stored; free "
+        f"{free_bytes_wanted >> 20} MiB on its disk, and the server goes on by itself"
+    )
+
+
 def opening_error(error: sqlite3.Error | OSError, database: Path) -> StoreUnusable:
     """Return why a database cannot be opened, and what would help."""
+    if finds_no_room(error):
+        return StoreUnusable(
+            f"{database} cannot be opened: there is no room on its disk; free some"
+        )
     if isinstance(error, OSError):
         return StoreUnusable(f"{database} cannot be opened: {error.strerror or error}")
     match primary_code(error):
-        case sqlite3.SQLITE_FULL:
-            help_text = "there is no room on its disk; free some space"
         case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM:
             help_text = "it or its directory cannot be written; see to their owner and mode"
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:

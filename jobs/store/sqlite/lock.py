@@ -32,8 +32,8 @@ class DirectoryLock:
                 "one, or give this one a data directory of its own"
             ) from None
         try:
-            os.ftruncate(self._fd, 0)
-            os.pwrite(self._fd, b"%d\n" % os.getpid(), 0)
+            # Always as long: on a full disk a file that was cut could not grow again.
+            os.pwrite(self._fd, b"%-*d\n" % (_PID_BYTES_MAX - 1, os.getpid()), 0)
         except OSError:
             os.close(self._fd)
             raise

@@ -20,8 +20,9 @@ from penstock.jobs.store.sqlite.directory import (
     prepare_directory,
     sync_directory,
 )
-from penstock.jobs.store.sqlite.errors import opening_error
+from penstock.jobs.store.sqlite.errors import finds_no_room, opening_error
 from penstock.jobs.store.sqlite.lock import DirectoryLock
+from penstock.jobs.store.sqlite.reserve import RESERVE_BYTES, Reserve
 from penstock.jobs.store.sqlite.schema import APPLICATION_ID, migrate, read_migrations
 from penstock.jobs.store.sqlite.store import SqliteStore
 from penstock.jobs.store.sqlite.wal_scan import refuse_damaged_wal
@@ -48,7 +49,9 @@ def connect(database: Path) -> sqlite3.Connection:
 
 
 @asynccontextmanager
-async def open_sqlite_store(directory: Path, *, connect: Connect = connect) -> AsyncIterator[Store]:
+async def open_sqlite_store(
+    directory: Path, *, connect: Connect = connect, reserve_bytes: int = RESERVE_BYTES
+) -> AsyncIterator[Store]:
     """Open the store in a directory, which is made if it is not there.
 
     Raises:
@@ -61,7 +64,7 @@ async def open_sqlite_store(directory: Path, *, connect: Connect = connect) -> A
     except OSError as error:
         raise opening_error(error, directory) from error
     try:
-        store = await _open(database, connect)
+        store = await _open_making_room(database, connect, Reserve(directory, reserve_bytes))
         try:
             yield store
         finally:
@@ -72,24 +75,34 @@ async def open_sqlite_store(directory: Path, *, connect: Connect = connect) -> A
         lock.release()
 
 
-async def _open(database: Path, connect: Connect) -> SqliteStore:
+async def _open_making_room(database: Path, connect: Connect, reserve: Reserve) -> SqliteStore:
     try:
-        _create_file(database)
-        _refuse_foreign_file(database)
-        refuse_damaged_wal(database.with_name(f"{database.name}-wal"))
-        connection = StoreConnection(lambda: connect(database))
-        await connection
+        store = await _open(database, connect, reserve)
+    except (sqlite3.Error, OSError) as error:
+        if not (finds_no_room(error) and reserve.release()):
+            raise opening_error(error, database) from error
+    else:
+        reserve.restore()
+        return store
+    try:
+        return await _open(database, connect, reserve)
     except (sqlite3.Error, OSError) as error:
         raise opening_error(error, database) from error
+
+
+async def _open(database: Path, connect: Connect, reserve: Reserve) -> SqliteStore:
+    _create_file(database)
+    _refuse_foreign_file(database)
+    refuse_damaged_wal(database.with_name(f"{database.name}-wal"))
+    connection = StoreConnection(lambda: connect(database))
+    await connection
     try:
         await connection.run(_prepare, database)
-    except sqlite3.Error as error:
-        await connection.close()
-        raise opening_error(error, database) from error
     except BaseException:
-        await connection.close()
+        with CancelScope(shield=True):
+            await connection.close()
         raise
-    return SqliteStore(connection, database)
+    return SqliteStore(connection, database, reserve)
 
 
 def _create_file(database: Path) -> None:

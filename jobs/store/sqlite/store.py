@@ -4,12 +4,13 @@ import sqlite3
 from pathlib import Path
 
 from penstock.jobs.model import JobId
-from penstock.jobs.store.port import Batch, Commit, Snapshot, StoreFailed
+from penstock.jobs.store.port import Batch, Commit, Snapshot, StoreError, StoreFailed, StoreFull
 from penstock.jobs.store.sqlite.checkpoints import Checkpoints
 from penstock.jobs.store.sqlite.connection import StoreConnection
-from penstock.jobs.store.sqlite.errors import commit_error, has_no_room
+from penstock.jobs.store.sqlite.errors import commit_error, has_no_room, no_room
 from penstock.jobs.store.sqlite.queues import QueueNumbers
 from penstock.jobs.store.sqlite.reading import answer, asks_anything
+from penstock.jobs.store.sqlite.reserve import Reserve
 from penstock.jobs.store.sqlite.rows import STATES, encode_ids
 from penstock.jobs.store.sqlite.statements import SQL
 from penstock.jobs.store.sqlite.writing import write, writes_anything
@@ -21,9 +22,10 @@ class SqliteStore:
     All but `__init__` and the coroutines runs in the connection's thread.
     """
 
-    def __init__(self, connection: StoreConnection, database: Path) -> None:
+    def __init__(self, connection: StoreConnection, database: Path, reserve: Reserve) -> None:
         self._connection = connection
         self._database = database
+        self._reserve = reserve
         self._queues = QueueNumbers()
         self._checkpoints = Checkpoints()
         self._failed: StoreFailed | None = None
@@ -49,6 +51,16 @@ class SqliteStore:
     def _commit(self, connection: sqlite3.Connection, batch: Batch) -> Commit:
         if self._failed is not None:
             raise self._failed
+        if batch.submissions and not self._reserve.restore():
+            raise self._no_room()
+        try:
+            return self._commit_once(connection, batch)
+        except StoreFull:
+            if not self._reserve.release() or batch.submissions:
+                raise
+        return self._commit_once(connection, batch)
+
+    def _commit_once(self, connection: sqlite3.Connection, batch: Batch) -> Commit:
         commit = Commit()
         try:
             if writes_anything(batch):
@@ -74,6 +86,14 @@ class SqliteStore:
         self._checkpoints.note(changes=_count_changes(batch), blob_bytes=_count_blob_bytes(batch))
 
     def _load(self, connection: sqlite3.Connection) -> Snapshot:
+        try:
+            return self._load_once(connection)
+        except StoreFull:
+            if not self._reserve.release():
+                raise
+        return self._load_once(connection)
+
+    def _load_once(self, connection: sqlite3.Connection) -> Snapshot:
         try:
             (claimed,) = connection.execute(SQL["count_claimed"]).fetchone()
             if claimed:
@@ -110,17 +130,20 @@ class SqliteStore:
     def _rest(self, connection: sqlite3.Connection) -> None:
         if self._failed is not None or not self._checkpoints.anything_written:
             return
+        self._reserve.restore()
         try:
             self._checkpoints.truncate(connection)
         except sqlite3.Error as error:
             raise self._translated(connection, error) from error
 
-    def _translated(self, connection: sqlite3.Connection, error: sqlite3.Error) -> Exception:
-        rolled_back = self._roll_back(connection)
-        translated = commit_error(error, self._database, rolled_back=rolled_back)
-        if isinstance(translated, StoreFailed):
-            self._failed = translated
-        return translated
+    def _translated(self, connection: sqlite3.Connection, error: sqlite3.Error) -> StoreError:
+        if self._roll_back(connection) and has_no_room(error):
+            return self._no_room()
+        self._failed = commit_error(error, self._database)
+        return self._failed
+
+    def _no_room(self) -> StoreFull:
+        return no_room(self._database, self._reserve.free_bytes_wanted)
 
     def _roll_back(self, connection: sqlite3.Connection) -> bool:
         """Undo the open transaction, if SQLite has not done so. Say whether that worked."""
