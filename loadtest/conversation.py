@@ -6,6 +6,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final
 
+import anyio
+
 from penstock.loadtest.errors import Unreachable
 from penstock.loadtest.target import Target
 from penstock.protocol.encoding import encode_command
@@ -14,6 +16,7 @@ from penstock.protocol.reader import INCOMPLETE, Push, Reply, ReplyReader
 from penstock.protocol.replies import ErrorReply
 
 _READ_BYTES: Final = 1 << 16
+_ANSWER_SECONDS_MAX: Final = 60.0
 
 Command = Sequence[bytes | str | int]
 
@@ -63,23 +66,31 @@ class Conversation:
         """Send the commands in one write and return one reply each; error replies are values.
 
         Raises:
-            Unreachable: the connection was lost before the last reply.
+            Unreachable: the connection was lost before the last reply, or a reply took too long.
         """
+        try:
+            with anyio.fail_after(_ANSWER_SECONDS_MAX):
+                return await self._ask(b"".join(map(encode_command, commands)), len(commands))
+        except TimeoutError as error:
+            raise Unreachable(
+                f"{self._target} did not answer within {_ANSWER_SECONDS_MAX:.0f} s"
+            ) from error
+        except (OSError, ReplyViolation) as error:
+            raise Unreachable(f"the connection to {self._target} was lost: {error}") from error
+
+    async def _ask(self, request: bytes, count: int) -> list[Reply]:
         assert self._input is not None
         assert self._output is not None
         replies: list[Reply] = []
-        try:
-            self._output.write(b"".join(map(encode_command, commands)))
-            await self._output.drain()
-            while len(replies) < len(commands):
-                reply = self._reader.next()
-                if reply is INCOMPLETE:
-                    data = await self._input.read(_READ_BYTES)
-                    if not data:
-                        raise Unreachable(f"{self._target} closed the connection")
-                    self._reader.feed(data)
-                elif not isinstance(reply, Push):
-                    replies.append(reply)
-        except (OSError, ReplyViolation) as error:
-            raise Unreachable(f"the connection to {self._target} was lost: {error}") from error
+        self._output.write(request)
+        await self._output.drain()
+        while len(replies) < count:
+            reply = self._reader.next()
+            if reply is INCOMPLETE:
+                data = await self._input.read(_READ_BYTES)
+                if not data:
+                    raise Unreachable(f"{self._target} closed the connection")
+                self._reader.feed(data)
+            elif not isinstance(reply, Push):
+                replies.append(reply)
         return replies
