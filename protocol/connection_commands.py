@@ -314,9 +314,10 @@ _TRANSACTIONS: Final = (
             ErrorCode.KEYREUSED,
             ErrorCode.DISKFULL,
             ErrorCode.UNKNOWN,
-            ErrorCode.DRAINING,
-            ErrorCode.OVERLOADED,
         ),
+        notes="What refuses one submission for its form, its size or the server's state refuses "
+        "them all, as EXECABORT. Errors of the store stand in the array, each in its submission's "
+        "place; a key that was used for something else is one, and leaves the others stored.",
     ),
     Command(
         name="DISCARD",

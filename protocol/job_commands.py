@@ -75,7 +75,7 @@ _SUBMITTING: Final = (
         complexity="O(log N) with N jobs waiting.",
         parameters=(_TASK, _PAYLOAD),
         options=CALL_OPTIONS,
-        errors=(*_SUBMIT_ERRORS, ErrorCode.DEAD, ErrorCode.TIMEOUT),
+        errors=(ErrorCode.DEAD, ErrorCode.TIMEOUT, *_SUBMIT_ERRORS),
         notes="Later commands of the connection are carried out meanwhile; their replies wait "
         "for this one. When the wait ends or the connection is lost, the job goes on. With the "
         "key of a job that finished already, the reply is its result.",
@@ -91,8 +91,15 @@ _SUBMITTING: Final = (
         complexity="O(1)",
         parameters=(_ID,),
         options=WAIT_OPTIONS,
-        errors=(ErrorCode.NOJOB, ErrorCode.DEAD, ErrorCode.TIMEOUT, ErrorCode.OVERLOADED),
-        notes="Later commands of the connection are carried out meanwhile.",
+        errors=(
+            ErrorCode.DEAD,
+            ErrorCode.TIMEOUT,
+            ErrorCode.NOJOB,
+            ErrorCode.DRAINING,
+            ErrorCode.OVERLOADED,
+        ),
+        notes="Later commands of the connection are carried out meanwhile; their replies wait "
+        "for this one.",
     ),
     Command(
         name="JOB.SHOW",
@@ -122,7 +129,7 @@ _WORKING: Final = (
         summary="Take ready jobs to run them, the most urgent first.",
         since=_SINCE,
         reply="Array of jobs, each an array: id, attempt, queue, task, payload, timeout in ms. "
-        "Empty when the wait ended.",
+        "Empty when the wait ended or the server drains.",
         flags=frozenset({Flag.BLOCKING, Flag.WORKER}),
         complexity="O(M log N) with M jobs taken of N waiting.",
         parameters=(
@@ -134,7 +141,7 @@ _WORKING: Final = (
             ),
         ),
         options=CLAIM_OPTIONS,
-        errors=(ErrorCode.DRAINING, ErrorCode.OVERLOADED),
+        errors=(ErrorCode.OVERLOADED, ErrorCode.UNKNOWN),
         notes=f"{_LEASE_NOTE} The reply comes as soon as one job is ready. The first argument is "
         "a queue whatever it is called; further ones are queues up to the first COUNT or WAIT, so "
         "a queue of that name is put first. Later commands of the connection are carried out "
@@ -157,7 +164,7 @@ _WORKING: Final = (
                 "result", Kind.BYTES, "What the callers get; empty by default.", optional=True
             ),
         ),
-        errors=(ErrorCode.NOJOB, ErrorCode.LEASELOST, *_STORING_ERRORS),
+        errors=(ErrorCode.LEASELOST, *_STORING_ERRORS),
         notes="The reply comes after the result is on disk. Completing again with the same "
         "attempt is OK and changes nothing, so it may be sent again after a lost reply.",
     ),
@@ -176,12 +183,12 @@ _WORKING: Final = (
             Parameter(
                 "error",
                 Kind.TEXT,
-                "First line `Type: message`, then the traceback; at most "
-                f"{limits.ERROR_BYTES_MAX} bytes.",
+                "First line `Type: message`, then the traceback. What is longer than "
+                f"{limits.ERROR_BYTES_MAX} bytes loses its middle.",
             ),
         ),
         options=FAIL_OPTIONS,
-        errors=(ErrorCode.NOJOB, ErrorCode.LEASELOST, *_STORING_ERRORS),
+        errors=(ErrorCode.LEASELOST, ErrorCode.DISKFULL, ErrorCode.UNKNOWN),
         notes="The next attempt comes after a delay that doubles with each failure, with jitter. "
         "Bytes that are not UTF-8 are replaced: a report must not be lost.",
     ),
@@ -206,7 +213,7 @@ _WORKING: Final = (
                 optional=True,
             ),
         ),
-        errors=(ErrorCode.NOJOB, ErrorCode.LEASELOST),
+        errors=(ErrorCode.LEASELOST,),
     ),
     Command(
         name="JOB.RELEASE",
@@ -218,7 +225,7 @@ _WORKING: Final = (
         flags=frozenset({Flag.WRITE, Flag.WORKER, Flag.WHEN_DRAINING}),
         complexity="O(log N) with N jobs waiting.",
         parameters=(_ID, _ATTEMPT),
-        errors=(ErrorCode.NOJOB, ErrorCode.LEASELOST, ErrorCode.DISKFULL, ErrorCode.UNKNOWN),
+        errors=(ErrorCode.LEASELOST, ErrorCode.DISKFULL, ErrorCode.UNKNOWN),
     ),
 )
 
@@ -247,8 +254,9 @@ _QUEUES: Final = (
         complexity="O(1)",
         parameters=(Parameter("name", Kind.NAME, "The queue."),),
         errors=(ErrorCode.NOQUEUE,),
-        notes="Names: those of QUEUE.LIST, submitted, waiting_claims, and counters since the "
-        "server started. More may come; read them by name.",
+        notes="Names: those of QUEUE.LIST; submitted, duplicates, claims, completions, failures, "
+        "retries, deaths, releases and expirations, counted since the server started; "
+        "waiting_claims. More may come: read them by name.",
     ),
 )
 

@@ -43,7 +43,7 @@ SUBMIT_OPTIONS: Final = (
         "AT",
         "unix-ms",
         Kind.NUMBER,
-        "The instant before which the job is not run; in the past means now.",
+        "The instant before which the job is not run: in the past means now, at most a year ahead.",
         maximum=INSTANT_MAX,
         default="now",
         group="due",

@@ -1,5 +1,7 @@
 """The arguments of each command as values; what is refused is in the transcripts."""
 
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -22,6 +24,7 @@ from penstock.protocol.arguments import (
 )
 from penstock.protocol.errors import ArgumentError
 from penstock.protocol.inline import split_inline
+from penstock.protocol.values import shown
 
 
 def words(line: str) -> list[bytes]:
@@ -93,7 +96,7 @@ def test_claim_takes_no_more_queues_than_the_maximum() -> None:
     queues = [b"q%d" % number for number in range(limits.CLAIM_QUEUES_MAX)]
     assert len(reading.parse_claim([b"JOB.CLAIM", *queues]).queues) == limits.CLAIM_QUEUES_MAX
 
-    with pytest.raises(ArgumentError, match="JOB.CLAIM takes 256 queues, not 257"):
+    with pytest.raises(ArgumentError, match=r"JOB\.CLAIM takes 256 queues, not 257"):
         reading.parse_claim([b"JOB.CLAIM", *queues, b"more"])
 
 
@@ -190,13 +193,23 @@ def test_a_key_has_a_longest_length(length: int, fits: bool) -> None:
             reading.parse_submit(arguments)
 
 
-@given(st.lists(st.binary(max_size=12), min_size=2, max_size=12))
-def test_no_arguments_raise_anything_but_a_refusal(rest: list[bytes]) -> None:
-    for read in (reading.parse_submit, reading.parse_call, reading.parse_claim):
-        try:
-            read([b"COMMAND", *rest])
-        except ArgumentError as refusal:
-            assert refusal.text.isprintable()
+@pytest.mark.parametrize(
+    "read", [reading.parse_submit, reading.parse_call, reading.parse_claim, reading.parse_hello]
+)
+@given(rest=st.lists(st.binary(max_size=12), min_size=2, max_size=12))
+def test_no_arguments_raise_anything_but_a_refusal(
+    read: Callable[[list[bytes]], object], rest: list[bytes]
+) -> None:
+    with suppress(ArgumentError):
+        read([b"COMMAND", *rest])
+
+
+@given(st.binary(max_size=300))
+def test_an_argument_is_shown_in_one_short_line(raw: bytes) -> None:
+    quoted = shown(raw)
+
+    assert quoted.isprintable()
+    assert len(quoted) <= 67
 
 
 @given(st.permutations(["QUEUE q", "PRIORITY 1", "DELAY 2", "TIMEOUT 3", "ATTEMPTS 4", "KEY k"]))

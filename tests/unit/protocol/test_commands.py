@@ -15,7 +15,7 @@ from penstock.protocol.commands import (
     unknown_subcommand_text,
 )
 from penstock.protocol.errors import ArgumentError
-from penstock.protocol.grammar import Kind
+from penstock.protocol.grammar import Kind, Option, Parameter
 
 PROMISED: Final = """
 JOB.SUBMIT JOB.CALL JOB.WAIT JOB.SHOW JOB.CLAIM JOB.COMPLETE JOB.FAIL JOB.EXTEND JOB.RELEASE
@@ -60,7 +60,8 @@ def test_arity_agrees_with_the_parameters(command: Command) -> None:
 
 @each()
 def test_numbers_have_a_range(command: Command) -> None:
-    for argument in (*command.parameters, *command.options):
+    arguments: list[Parameter | Option] = [*command.parameters, *command.options]
+    for argument in arguments:
         if argument.kind is Kind.NUMBER:
             assert 0 <= argument.minimum < argument.maximum
 
@@ -104,7 +105,7 @@ def test_a_command_is_found_in_any_case(arguments: list[bytes], name: str) -> No
 
 @pytest.mark.parametrize("arguments", [[b""], [b"PING\x00"], [b"\xff"], [b"CLIENT|ID"]])
 def test_what_is_not_in_the_table_is_not_found(arguments: list[bytes]) -> None:
-    with pytest.raises(ArgumentError, match="^ERR unknown command"):
+    with pytest.raises(ArgumentError, match=r"^ERR unknown command"):
         find_command(arguments)
 
 

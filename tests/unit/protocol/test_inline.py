@@ -26,7 +26,7 @@ from penstock.protocol.inline import split_inline
         (rb"'a\'b'", [b"a'b"]),
         (rb"'a\nb'", [rb"a\nb"]),
         (rb"'\"'", [rb"\""]),
-        (b"\"it's\"", [b"it's"]),
+        (b'"it\'s"', [b"it's"]),
         (b"'say \"x\"'", [b'say "x"']),
         (rb"plain\n", [rb"plain\n"]),
         (b"\x00\x80 b", [b"\x00\x80", b"b"]),

@@ -47,10 +47,10 @@ def answer(arguments: list[bytes]) -> bytes:
         command: Command = find_command(arguments)
         if command.refusal:
             return replies.error(ErrorCode.ERR, command.refusal)
-        READERS[command.name](arguments)
+        value = READERS[command.name](arguments)
     except ArgumentError as refusal:
         return replies.error(refusal.code, refusal.text)
-    return replies.OK
+    pytest.fail(f"accepted: {value}")
 
 
 @pytest.mark.parametrize(("sent", "received"), exchanges())

@@ -1,7 +1,8 @@
 """The parser of requests, by cases as data, by limits, and by what hypothesis thinks of."""
 
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -59,8 +60,8 @@ def cases(which: list[Case]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("case", which, ids=[case.name for case in which])
 
 
-def new_parser(*, authenticated: bool = True, **limits: int) -> RequestParser:
-    parser = RequestParser(**limits)
+def new_parser(*, authenticated: bool = True) -> RequestParser:
+    parser = RequestParser()
     parser.authenticated = authenticated
     return parser
 
@@ -153,10 +154,11 @@ def test_bytes_with_part_of_a_request_behind_leave_that_pending(case: Case) -> N
 
 
 def test_a_new_parser_has_nothing() -> None:
-    parser = new_parser()
+    parser = RequestParser()
 
     assert parser.next() is None
     assert not parser.pending
+    assert not parser.authenticated
 
 
 def test_requests_that_are_not_taken_yet_are_pending() -> None:
@@ -231,7 +233,7 @@ def test_narrower_limits_hold_again_after_a_reset() -> None:
 # --- limits --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("pieces", [list, bytewise], ids=["whole", "bytewise"])
+@pytest.mark.parametrize("pieces", [lambda data: [data], bytewise], ids=["whole", "bytewise"])
 @pytest.mark.parametrize(
     ("limits", "data", "fits"),
     [
@@ -251,18 +253,19 @@ def test_narrower_limits_hold_again_after_a_reset() -> None:
     ],
 )
 def test_a_limit_is_the_last_value_that_fits(
-    limits: dict[str, int], data: bytes, fits: bool | str, pieces: Any
+    limits: dict[str, int], data: bytes, fits: bool | str, pieces: Callable[[bytes], list[bytes]]
 ) -> None:
-    parser = new_parser(**limits)
+    parser = RequestParser(**limits)
+    parser.authenticated = True
 
-    outcome = replay(parser, pieces([data]) if pieces is list else pieces(data))
+    outcome = replay(parser, pieces(data))
 
     assert outcome.violation == (None if fits is True else fits)
     assert len(outcome.requests) == (1 if fits is True else 0)
 
 
 def test_a_line_that_is_too_long_is_http_before_it_is_anything_else() -> None:
-    parser = new_parser(line_bytes_max=8)
+    parser = RequestParser(line_bytes_max=8)
 
     assert replay(parser, [b"POST /a/long/path"]).cross
 
@@ -342,7 +345,7 @@ def test_what_is_encoded_is_parsed(requests: list[list[bytes]], data: st.DataObj
     sent = b"".join(map(encode_command, requests))
     points = data.draw(st.lists(st.integers(0, len(sent)), max_size=8).map(sorted))
     bounds = [0, *points, len(sent)]
-    pieces = [sent[start:end] for start, end in zip(bounds, bounds[1:], strict=False)]
+    pieces = [sent[start:end] for start, end in pairwise(bounds)]
 
     assert replay(new_parser(), pieces) == Outcome(requests, None, False, False)
 
@@ -358,7 +361,18 @@ def test_garbage_gives_the_same_however_it_is_split(garbage: bytes, size: int) -
 
 WIRE = st.lists(
     st.sampled_from(
-        [b"*1\r\n", b"*2\r\n", b"$1\r\n", b"$2\r\n", b"a\r\n", b"\r\n", b"\n", b"*-1\r\n", b"a", b'"']
+        [
+            b"*1\r\n",
+            b"*2\r\n",
+            b"$1\r\n",
+            b"$2\r\n",
+            b"a\r\n",
+            b"\r\n",
+            b"\n",
+            b"*-1\r\n",
+            b"a",
+            b'"',
+        ]
     ),
     max_size=20,
 ).map(b"".join)
