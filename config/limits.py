@@ -73,6 +73,9 @@ DEAD_KEEP_MS_DEFAULT: Final = 30 * 24 * 3_600_000  # Dead letters wait for peopl
 KEEP_MS_MAX: Final = 3_650 * 24 * 3_600_000  # Ten years: beyond it, copy what matters elsewhere.
 # From the end of a job's timeout (told to the task) to the end of its lease (it is killed).
 LEASE_GRACE_MS: Final = 10_000
+# A claim is written if its job still runs after this long: shorter jobs need one write less.
+# A server that is killed within it forgets the attempt's number, and gives it out once more.
+CLAIM_WRITE_MS: Final = 100
 
 # --- waits ---------------------------------------------------------------------------------------
 CLAIM_WAIT_MS_DEFAULT: Final = 1_000  # Several clients give up a read after two seconds.

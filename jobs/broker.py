@@ -2,8 +2,8 @@
 
 A request is checked and answered with a change (or a refusal); the change goes to the journal;
 when it is durable, `apply` makes it true here and says who is to be told. What may be seen
-before that: a claim. It is decided, handed out and written with the next batch, but not waited
-for, because losing it only means that the job is ready again.
+before that: a claim. It is decided and handed out at once, and written only if its job still runs
+after a moment, because losing it means no more than that the job is ready again.
 
 Time and jitter are arguments. Changes (`take_changes`) and effects (`take_effects`) pile up until
 the caller collects them, which it does after every call.
@@ -12,7 +12,7 @@ the caller collects them, which it does after every call.
 from collections.abc import Collection, Container, Sequence
 from typing import Final
 
-from penstock.config.limits import DELAY_MS_MAX, LEASE_GRACE_MS
+from penstock.config.limits import CLAIM_WRITE_MS, DELAY_MS_MAX, LEASE_GRACE_MS
 from penstock.jobs.changes import Change, Settled
 from penstock.jobs.errors import Draining, Invalid, LeaseLost, NoJob, NoQueue, TooLarge
 from penstock.jobs.leases import JitterSource, Lease, Leases
@@ -57,6 +57,8 @@ class Broker:
         self._schedule = Schedule()
         self._leases = Leases()
         self._waits = Waits()
+        # Claims that are not written, the oldest first; most jobs end before theirs would be.
+        self._unwritten_claims: dict[JobId, Job] = {}
         self._changes: list[Change] = []
         self._effects: list[Effect] = []
         self._restore(snapshot)
@@ -294,6 +296,7 @@ class Broker:
             self._schedule.next_at(),
             self._leases.timers.next_at(),
             self._waits.timers.next_at(),
+            self._next_claim_write_at(),
         )
         return min((at for at in ats if at is not None), default=None)
 
@@ -301,6 +304,8 @@ class Broker:
         """Do what is due: scheduled jobs, leases that ran out, waits that end."""
         for job in self._schedule.pop_due(now):
             self._changes.append(Change(Cause.FALL_DUE, with_due(job)))
+        while (claimed := self._oldest_unwritten(now)) is not None:
+            self._changes.append(Change(Cause.CLAIM, self._unwritten_claims.pop(claimed)))
         for lease in self._leases.pop_overdue(now):
             self._effects.append(
                 Overdue(lease.consumer, lease.worker, lease.job.id, lease.job.attempt)
@@ -441,12 +446,23 @@ class Broker:
             claimed = with_claim(job, now)
             self._ready.queues[job.queue].observe_claim(job.due_at, now)
             self._leases.grant(claimed, claimant.consumer, claimant.worker, now)
-            self._changes.append(Change(Cause.CLAIM, claimed))
+            self._unwritten_claims[job.id] = claimed
             claims.append(self._ready.claim(claimed))
         return claims
 
+    def _next_claim_write_at(self) -> Instant | None:
+        for job in self._unwritten_claims.values():
+            assert job.claimed_at is not None
+            return Instant(job.claimed_at + CLAIM_WRITE_MS)
+        return None
+
+    def _oldest_unwritten(self, now: Instant) -> JobId | None:
+        at = self._next_claim_write_at()
+        return next(iter(self._unwritten_claims)) if at is not None and at <= now else None
+
     def _settle(self, lease: Lease, change: Change) -> None:
         lease.settling = change
+        self._unwritten_claims.pop(lease.job.id, None)
         self._changes.append(change)
 
     def _release(self, lease: Lease, now: Instant, settled: Settled | None) -> None:

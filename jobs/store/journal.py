@@ -54,10 +54,8 @@ class Pending(Struct):
     payloads: list[tuple[list[JobId], PayloadsRead]] = field(default_factory=list)
     records: list[tuple[JobId, RecordRead]] = field(default_factory=list)
     removal: Removal | None = None
+    changes_count: int = 0  # Submissions are changes too.
     bytes_count: int = 0
-
-    def __len__(self) -> int:
-        return len(self.submissions) + len(self.changes)
 
     def add(self, later: "Pending") -> None:
         """Append what came later."""
@@ -66,6 +64,7 @@ class Pending(Struct):
         self.payloads += later.payloads
         self.records += later.records
         self.removal = later.removal or self.removal
+        self.changes_count += later.changes_count
         self.bytes_count += later.bytes_count
 
 
@@ -100,6 +99,7 @@ class Journal:
         """Store a new job with one of the next commits."""
         pending = self._open_run()
         pending.submissions.append((submission, settled))
+        pending.changes_count += 1
         pending.bytes_count += len(submission.payload)
         self._wake.set()
 
@@ -107,6 +107,7 @@ class Journal:
         """Store new jobs with one and the same commit."""
         pending = self._open_run()
         pending.submissions.extend(submissions)
+        pending.changes_count += len(submissions)
         pending.bytes_count += sum(len(submission.payload) for submission, _ in submissions)
         self._wake.set()
 
@@ -114,6 +115,7 @@ class Journal:
         """Write changes, in their order."""
         pending = self._open_run()
         pending.changes.extend(changes)
+        pending.changes_count += len(changes)
         for change in changes:
             if change.result is not None:
                 pending.bytes_count += len(change.result)
@@ -152,7 +154,7 @@ class Journal:
     def _open_run(self) -> Pending:
         """Return the run that the next request goes into."""
         run = self._runs[-1]
-        if len(run) >= BATCH_RUN_CHANGES:
+        if run.changes_count >= BATCH_RUN_CHANGES:
             run = Pending()
             self._runs.append(run)
         return run
