@@ -58,12 +58,11 @@ class Ready:
         queue = self.queue(job.queue)
         queue.ready_count += 1
         pushed_out = queue.ready.offer((job.rank, job.id, job))
-        if pushed_out is not job and payload is not None:
-            self._payloads.put(job.id, payload)
-        if pushed_out is not None:
-            self._payloads.take(pushed_out.id)
-            if queue.ready.is_low():
-                self._low[queue.name] = None
+        if pushed_out is not job:
+            if payload is not None:
+                self._payloads.put(job.id, payload)
+            if pushed_out is not None:
+                self._payloads.take(pushed_out.id)
         if self._parked and job.queue in self._parked:
             self._hungry[job.queue] = None
 
