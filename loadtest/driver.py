@@ -164,6 +164,9 @@ class Driver:
             await asyncio.sleep(max(ahead, _TICK_SECONDS) if ahead > 0 else 0)
             if all(connection.lost is not None for connection in connections):
                 break
+        if perf_counter_ns() >= self._end_ns:
+            # What came due since the last look.
+            number = self._send_due(connections, shape, number)
         self.stop()
         due = int((min(perf_counter_ns(), self._end_ns) - self.started_ns) / interval_ns)
         return max(0, due - number) if self._measured_left > 0 else 0

@@ -4,16 +4,27 @@ import argparse
 import asyncio
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 import msgspec
 import uvloop
 from rich.console import Console
 
+from penstock.loadtest.backlog import measure_backlog
 from penstock.loadtest.driver import Driver, Load
 from penstock.loadtest.errors import LoadtestError, Unreachable
-from penstock.loadtest.options import Options, add_load_arguments, read_options
+from penstock.loadtest.figures import backlog_lines, comparison_lines
+from penstock.loadtest.options import (
+    REQUESTS_MAX,
+    Options,
+    add_load_arguments,
+    read_options,
+    within,
+)
+from penstock.loadtest.peers import compare
 from penstock.loadtest.progress import show_progress
 from penstock.loadtest.report import Report, make_report, show_report
 from penstock.loadtest.verification import verify
@@ -22,6 +33,8 @@ EXIT_SOUND: Final = 0
 EXIT_VIOLATED: Final = 1
 EXIT_USAGE: Final = 2
 EXIT_UNREACHABLE: Final = 3
+
+ROUNDS_MAX: Final = 100
 
 _DESCRIPTION: Final = """\
 Load a running server with submissions and calls, then check that nothing that was acknowledged is
@@ -34,8 +47,15 @@ Exit codes: 0 sound; 1 something was lost, doubled, out of order or never answer
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code; expected errors are one line."""
+    found = _parser().parse_args(arguments)
     try:
-        return _load(read_options(_parser().parse_args(arguments)))
+        match found.measurement:
+            case "peers":
+                return _compare(found)
+            case "backlog":
+                return _measure_backlog(found)
+            case _:
+                return _load(read_options(found))
     except Unreachable as error:
         sys.stderr.write(f"{error}\n")
         return EXIT_UNREACHABLE
@@ -48,14 +68,62 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m penstock.loadtest", description=_DESCRIPTION, epilog=_EPILOG
     )
+    parser.set_defaults(measurement=None)
     add_load_arguments(parser)
+    others = parser.add_subparsers(
+        title="other measurements", dest="measurement", metavar="peers | backlog"
+    )
+    peers = others.add_parser("peers", help="Penstock and redis-server in turns, started by itself")
+    peers.add_argument("-n", "--requests", type=int, default=300_000, help="of the first case")
+    peers.add_argument("--rounds", type=int, default=3)
+    backlog = others.add_parser("backlog", help="memory and restart with a million waiting jobs")
+    backlog.add_argument("-n", "--jobs", type=int, default=1_000_000)
+    backlog.add_argument("-d", "--payload-bytes", type=int, default=64)
+    for other in (peers, backlog):
+        other.add_argument("--directory", type=Path, help="on the disk to measure (default: TMP)")
+        other.add_argument("--json", action="store_true", help="write the figures as JSON")
     return parser
+
+
+def _compare(found: argparse.Namespace) -> int:
+    requests = within("--requests", found.requests, 1_000, REQUESTS_MAX)
+    rounds = within("--rounds", found.rounds, 1, ROUNDS_MAX)
+    with _telling() as tell:
+        comparison = compare(requests, rounds, found.directory, tell)
+    _write(comparison, comparison_lines(comparison), found.json)
+    return EXIT_SOUND
+
+
+def _measure_backlog(found: argparse.Namespace) -> int:
+    jobs = within("--jobs", found.jobs, 1, REQUESTS_MAX)
+    with _telling() as tell:
+        backlog = measure_backlog(jobs, found.payload_bytes, found.directory, tell)
+    _write(backlog, backlog_lines(backlog), found.json)
+    return EXIT_SOUND
+
+
+@contextmanager
+def _telling() -> Iterator[Callable[[str], None]]:
+    """Say on standard error what is being measured; in place where that is a terminal."""
+    console = Console(stderr=True, highlight=False)
+    if not console.is_terminal:
+        yield console.print
+        return
+    with console.status("starting") as status:
+        yield status.update
+
+
+def _write(figures: msgspec.Struct, lines: Sequence[str], as_json: bool) -> None:
+    text = "\n".join(lines)
+    if as_json:
+        text = msgspec.json.format(msgspec.json.encode(figures)).decode()
+    sys.stdout.write(f"{text}\n")
 
 
 def _load(options: Options) -> int:
     report = uvloop.run(_measure(options))
     if options.as_json:
-        sys.stdout.write(msgspec.json.format(msgspec.json.encode(report)).decode() + "\n")
+        _write(report, [], as_json=True)
     else:
         show_report(report, Console(highlight=False))
     if not report.sound:

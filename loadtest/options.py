@@ -80,8 +80,8 @@ def read_options(found: argparse.Namespace) -> Options:
     Raises:
         Usage: an option is out of range or at odds with another.
     """
-    connections = _within("--connections", found.connections, 1, CONNECTIONS_MAX)
-    pipeline = _within("--pipeline", found.pipeline, 1, PIPELINE_MAX)
+    connections = within("--connections", found.connections, 1, CONNECTIONS_MAX)
+    pipeline = within("--pipeline", found.pipeline, 1, PIPELINE_MAX)
     shape: Closed | Open = Closed(connections, pipeline)
     if found.rate:
         if not 0 < found.rate <= RATE_MAX:
@@ -90,8 +90,8 @@ def read_options(found: argparse.Namespace) -> Options:
     wait_ms = duration_ms("--wait", found.wait)
     duration = duration_ms("--duration", found.duration)
     bounds = Bounds(
-        requests_max=_within("--count", found.count, 1, REQUESTS_MAX),
-        seconds=_within("--duration in ms", duration, 1, DURATION_MS_MAX) / 1_000,
+        requests_max=within("--count", found.count, 1, REQUESTS_MAX),
+        seconds=within("--duration in ms", duration, 1, DURATION_MS_MAX) / 1_000,
         warm_up_seconds=duration_ms("--warm-up", found.warm_up) / 1_000,
         drain_seconds=wait_ms / 1_000 + _DRAIN_SECONDS,
     )
@@ -106,7 +106,7 @@ def read_options(found: argparse.Namespace) -> Options:
         wait_ms=wait_ms,
         keyed=not found.no_keys,
     )
-    lookups = _within("--lookups", found.lookups, 1, REQUESTS_MAX)
+    lookups = within("--lookups", found.lookups, 1, REQUESTS_MAX)
     return Options(
         target=parse_target(
             found.server,
@@ -129,7 +129,8 @@ def duration_ms(name: str, text: str) -> int:
         raise Usage(f"{name} is {text!r}: {error}") from error
 
 
-def _within(name: str, value: int, low: int, high: int) -> int:
+def within(name: str, value: int, low: int, high: int) -> int:
+    """Return the value; Usage names the option when it is out of range."""
     if not low <= value <= high:
         raise Usage(f"{name} is {value}; it must be from {low} to {high}")
     return value

@@ -166,5 +166,5 @@ def _workload_line(workload: Workload) -> str:
 
 def _shape_line(shape: Closed | Open) -> str:
     if isinstance(shape, Open):
-        return f"open loop, {shape.rate:,.0f}/s over {shape.connections} connections"
-    return f"closed loop, {shape.connections} connections with {shape.pipeline} in flight on each"
+        return f"open loop, {shape.rate:,.0f}/s, connections: {shape.connections}"
+    return f"closed loop, connections: {shape.connections}, in flight on each: {shape.pipeline}"
