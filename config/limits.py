@@ -34,7 +34,7 @@ OUTPUT_PAUSE_BYTES: Final = 256 * KIB
 OUTPUT_BYTES_MAX: Final = 128 * MIB
 # One whole reply as a client accepts it: a server never has more than that to send at once.
 REPLY_BYTES_MAX: Final = OUTPUT_BYTES_MAX
-# Aggregates within aggregates in a reply; COMMAND DOCS, the deepest, has nine.
+# Aggregates within aggregates in a reply; COMMAND DOCS, the deepest, has seven.
 REPLY_DEPTH_MAX: Final = 32
 # Submissions between MULTI and EXEC: they are one transaction in the store.
 TRANSACTION_COMMANDS_MAX: Final = 4096

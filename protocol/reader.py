@@ -1,7 +1,9 @@
 """Bytes to replies: the client's parser, for RESP2 and RESP3.
 
-Incremental: an array that has arrived in part is kept as far as it goes, on a stack, so that a
-long reply in small pieces costs no more than in one.
+Two ways lead through it, and both give the same. A short plain reply that is in the buffer as a
+whole, as most are, is read at one go. The other way is incremental: an array that has arrived in
+part is kept as far as it goes, on a stack, so that a long reply in small pieces costs no more than
+in one. It is taken for all other kinds, for limits, for mistakes, and for a reply that was begun.
 """
 
 import re
@@ -43,8 +45,18 @@ INCOMPLETE: Final = Incomplete.INCOMPLETE
 
 _CRLF: Final = b"\r\n"
 _AGGREGATES: Final = b"*%~>"
+_STAR: Final = ord("*")
+_DOLLAR: Final = ord("$")
+_COLON: Final = ord(":")
+_PLUS: Final = ord("+")
 _NUMBER_DIGITS_MAX: Final = 20  # A sign and 19 digits.
 _DOUBLE: Final = re.compile(rb"[+-]?(?:\d{1,400}(?:\.\d{0,400})?(?:[eE][+-]?\d{1,4})?|inf)|nan")
+
+# The quick way's tables and bounds; what is not in them goes the other way.
+_NUMBERS: Final = {b"%d" % number: number for number in range(8193)}
+_STATUSES: Final = {raw: Simple(raw.decode()) for raw in (b"OK", b"QUEUED", b"PONG")}
+_QUICK_DEPTH_MAX: Final = 4
+_QUICK_DIGITS_MAX: Final = 19
 
 
 class _Frame:
@@ -89,6 +101,14 @@ class ReplyReader:
         self._reply_bytes = 0
         self._frames: list[_Frame] = []
         self._failure: ReplyViolation | None = None
+        # Narrower limits than the quick way's own are left to the other way.
+        self._quick_depth_max = (
+            _QUICK_DEPTH_MAX
+            if depth_max >= _QUICK_DEPTH_MAX
+            and bulk_bytes_max >= len(_NUMBERS)
+            and line_bytes_max > 2 * _QUICK_DIGITS_MAX
+            else 0
+        )
 
     @property
     def pending(self) -> bool:
@@ -118,6 +138,11 @@ class ReplyReader:
         """
         if self._failure is not None:
             raise self._failure
+        if not self._frames and not self._bulk_kind and not self._line_awaited:
+            quick = self._read_quick(self._position, self._quick_depth_max)
+            if quick is not None and quick[1] - self._position <= self._reply_bytes_max:
+                reply, self._position = quick
+                return reply
         try:
             return self._read_reply()
         except ReplyViolation as failure:
@@ -127,6 +152,45 @@ class ReplyReader:
             self._tail = []
             self._tail_bytes = 0
             raise
+
+    # --- the quick way ---------------------------------------------------------------------------
+
+    def _read_quick(self, position: int, depth: int) -> tuple[Reply, int] | None:
+        """Read a reply that is here as a whole, and say where it ends; None: the other way."""
+        buffer = self._buffer
+        end = buffer.find(_CRLF, position)
+        if end < 0 or not depth:
+            return None
+        kind = buffer[position]
+        rest = buffer[position + 1 : end]
+        end += 2
+        if kind == _DOLLAR:
+            stop = end + _NUMBERS.get(rest, len(buffer))
+            return (buffer[end:stop], stop + 2) if buffer[stop : stop + 2] == _CRLF else None
+        if kind == _COLON:
+            return (int(rest), end) if rest.isdigit() and len(rest) <= _QUICK_DIGITS_MAX else None
+        if kind == _PLUS:
+            status = _STATUSES.get(rest)
+            return None if status is None else (status, end)
+        if kind != _STAR:
+            return None
+        return self._read_quick_array(_NUMBERS.get(rest), end, depth)
+
+    def _read_quick_array(
+        self, count: int | None, position: int, depth: int
+    ) -> tuple[Reply, int] | None:
+        if count is None:
+            return None
+        items: list[Reply] = []
+        for _ in range(count):
+            found = self._read_quick(position, depth - 1)
+            if found is None:
+                return None
+            item, position = found
+            items.append(item)
+        return items, position
+
+    # --- the other way: incremental --------------------------------------------------------------
 
     def _read_reply(self) -> Reply | Incomplete:
         frames = self._frames
