@@ -111,7 +111,7 @@ class Session:
             self.context.connections.requests_total += 1
             handler = self.context.handlers.get(command.name)
             if handler is None:
-                raise ArgumentError(ErrorCode.ERR, f"{command.name} is refused: {command.notes}")
+                raise ArgumentError(ErrorCode.ERR, command.refusal)
             handler(self, arguments)
         except ArgumentError as problem:
             self.refuse(problem.code, problem.text)
