@@ -21,6 +21,7 @@ from penstock.loadtest.weights import parse_weights
 from penstock.loadtest.workload import Workload
 
 _LOAD_SECONDS_MAX: Final = 900.0
+_CLAIM_WAIT_MS: Final = 30_000
 _SHAPE: Final = Closed(connections=50, pipeline=32)
 
 
@@ -105,9 +106,8 @@ def _ignore(tally: Tally) -> None:
 
 async def _claim_one(target: Target, jobs: int) -> None:
     async with Conversation(target) as conversation:
-        claims, shown = await conversation.ask(
-            [("JOB.CLAIM", "default", "WAIT", 30_000), ("QUEUE.SHOW", "default")]
-        )
+        (claims,) = await conversation.ask([("JOB.CLAIM", "default", "WAIT", _CLAIM_WAIT_MS)])
+        (shown,) = await conversation.ask([("QUEUE.SHOW", "default")])
     if not (isinstance(claims, list) and len(claims) == 1):
         raise LoadtestError(f"no job could be claimed after the restart: {claims!r}")
     if not isinstance(shown, Mapping) or shown.get(b"ready") != jobs - 1:
