@@ -119,6 +119,7 @@ class Store(Protocol):
     async def load(self) -> Snapshot:
         """Return what the broker starts from, after ending the leases of the last run.
 
+        It is called before all others.
         A job whose lease ends is ready, without `claimed_at`; its attempt still counts.
         Ids grow for ever: `next_id` is above every id that was ever written, removed ones too.
 

@@ -23,8 +23,8 @@ def prepare_directory(directory: Path, mounts: Path = MOUNTS) -> None:
     """Make the directory if it is not there. Raises StoreUnusable."""
     try:
         _make(directory)
-    except FileExistsError:
-        raise StoreUnusable(f"{directory} is a file; name a directory for the data") from None
+    except FileExistsError as error:
+        raise StoreUnusable(f"{error.filename} is a file; name a directory for the data") from None
     except OSError as error:
         raise StoreUnusable(
             f"the data directory {directory} cannot be made: {error.strerror}"
@@ -40,6 +40,10 @@ def prepare_directory(directory: Path, mounts: Path = MOUNTS) -> None:
             f"{directory} lies on a network file system ({kind}), where SQLite cannot keep its "
             "promises; name a directory on a local disk"
         )
+
+
+def wal_of(database: Path) -> Path:
+    return database.with_name(f"{database.name}-wal")
 
 
 def _make(directory: Path) -> None:

@@ -19,6 +19,7 @@ from penstock.jobs.store.sqlite.directory import (
     DATABASE_NAME,
     prepare_directory,
     sync_directory,
+    wal_of,
 )
 from penstock.jobs.store.sqlite.errors import finds_no_room, opening_error
 from penstock.jobs.store.sqlite.lock import DirectoryLock
@@ -91,9 +92,9 @@ async def _open_making_room(database: Path, connect: Connect, reserve: Reserve) 
 
 
 async def _open(database: Path, connect: Connect, reserve: Reserve) -> SqliteStore:
-    _create_file(database)
     _refuse_foreign_file(database)
-    refuse_damaged_wal(database.with_name(f"{database.name}-wal"))
+    refuse_damaged_wal(wal_of(database))
+    _create_file(database)
     connection = StoreConnection(lambda: connect(database))
     await connection
     try:
@@ -116,15 +117,29 @@ def _create_file(database: Path) -> None:
 
 def _refuse_foreign_file(database: Path) -> None:
     """Look at the header before SQLite does, which would begin to recover somebody else's file."""
-    with database.open("rb") as file:
-        header = file.read(_HEADER_SIZE)
+    try:
+        with database.open("rb") as file:
+            header = file.read(_HEADER_SIZE)
+    except FileNotFoundError:
+        header = b""
     if not header:
+        _refuse_lone_log(database)
         return
     if len(header) < _HEADER_SIZE or not header.startswith(_HEADER_MAGIC):
         raise StoreUnusable(f"{database} is not a database; {_ELSEWHERE}")
     (application_id,) = unpack_from(">I", header, _HEADER_APPLICATION_ID_AT)
     if application_id != APPLICATION_ID:
         raise StoreUnusable(f"{database} is a database of another program; {_ELSEWHERE}")
+
+
+def _refuse_lone_log(database: Path) -> None:
+    """SQLite would delete the log of an empty database."""
+    wal = wal_of(database)
+    if wal.exists() and wal.stat().st_size > 0:
+        raise StoreUnusable(
+            f"{database} is empty or gone and its log {wal.name} is there: put the database back "
+            "beside it or restore a backup; nothing was changed"
+        )
 
 
 _ELSEWHERE: Final = "restore a backup if it should be ours, or name another data directory"

@@ -1,0 +1,65 @@
+"""The statements: found by name, and quick however much there is."""
+
+import re
+import sqlite3
+
+import pytest
+
+from penstock.jobs.store.sqlite.schema import migrate, read_migrations
+from penstock.jobs.store.sqlite.statements import SQL, parse_statements
+from tests.store.test_schema import DATABASE
+
+
+def plan_of(statement: str) -> list[str]:
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    migrate(connection, DATABASE, read_migrations())
+    parameters = [1] * len(set(re.findall(r"\?\d", statement)))
+    rows = connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters).fetchall()
+    connection.close()
+    return [str(detail) for *_, detail in rows]
+
+
+def test_statements_are_found_by_name_without_their_comments() -> None:
+    text = "-- About the file.\n\n-- name: one\n-- Why.\nSELECT\n  1\n\n-- name: two\nSELECT 2\n"
+
+    assert parse_statements(text) == {"one": "SELECT\n  1", "two": "SELECT 2"}
+
+
+def test_a_name_stands_for_one_statement() -> None:
+    with pytest.raises(AssertionError, match="two statements are named one"):
+        parse_statements("-- name: one\nSELECT 1\n-- name: one\nSELECT 2\n")
+
+
+@pytest.mark.parametrize("name", SQL)
+def test_every_statement_suits_the_schema(name: str) -> None:
+    plan_of(SQL[name])
+
+
+@pytest.mark.parametrize("name", sorted(SQL.keys() - {"select_counts", "end_leases"}))
+def test_no_statement_of_a_commit_reads_all_jobs(name: str) -> None:
+    plan = plan_of(SQL[name])
+
+    assert not [step for step in plan if step.startswith("SCAN jobs") and "claimed" not in step]
+
+
+@pytest.mark.parametrize(
+    ("name", "index", "equal", "position"),
+    [
+        ("select_head", "jobs_ready", "queue_id=? AND rank=?", "rowid>?"),
+        ("select_due", "jobs_scheduled", "due_at=?", "id>?"),
+    ],
+)
+def test_a_position_within_equals_is_found_and_not_searched(
+    name: str, index: str, equal: str, position: str
+) -> None:
+    plan = plan_of(SQL[name])
+
+    assert f"SEARCH jobs USING INDEX {index} ({equal} AND {position})" in plan
+    assert not [step for step in plan if "TEMP B-TREE" in step]
+
+
+def test_loading_counts_from_indexes_alone() -> None:
+    plan = plan_of(SQL["select_counts"])
+
+    assert [step for step in plan if "jobs USING INTEGER PRIMARY KEY" in step] == []
+    assert len([step for step in plan if "USING" in step and "jobs_" in step]) == 3
