@@ -47,7 +47,7 @@ class ServerProcess:
             *("-m", "penstock.cli", "serve", "--data", str(data), "--listen", listen),
             *arguments,
         ]
-        self._environ = {**os.environ, **environ} if environ is not None else None
+        self._environ = {**_plain_environ(), **(environ or {})}
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> "ServerProcess":
@@ -172,11 +172,32 @@ def rss_bytes(pid: int) -> int:
     return int(line.split()[1]) * 1024
 
 
+def child_pids(pid: int) -> list[int]:
+    """Return the processes that this one started and that still run."""
+    children: list[int] = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            # The name in brackets may hold anything; state and parent follow the last bracket.
+            state, parent = (entry / "stat").read_text().rpartition(")")[2].split()[:2]
+        except OSError:
+            continue  # It ended meanwhile.
+        if int(parent) == pid and state != "Z":
+            children.append(int(entry.name))
+    return sorted(children)
+
+
 def free_port() -> int:
     """Return a port of the loopback that nobody listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def _plain_environ() -> dict[str, str]:
+    # The caller's own settings would change what is measured.
+    return {name: value for name, value in os.environ.items() if not name.startswith("PENSTOCK_")}
 
 
 def _python() -> Sequence[str]:
