@@ -1,0 +1,30 @@
+"""Which exit code and which sentence an error becomes."""
+
+from penstock.cli.exits import CommandFailed, Exit
+from penstock.config.errors import SettingsError
+
+
+def explain(error: Exception) -> CommandFailed | None:
+    """Return how the command ends, or None where the error is not one of ours."""
+    if isinstance(error, CommandFailed):
+        return error
+    if isinstance(error, SettingsError):
+        return CommandFailed(Exit.USAGE, str(error))
+    return _explain_client(error)
+
+
+def _explain_client(error: Exception) -> CommandFailed | None:
+    # Imported here: `penstock version` and `penstock config` need no client.
+    from penstock.client import errors
+
+    match error:
+        case errors.JobFailed():
+            return CommandFailed(Exit.JOB_FAILED, str(error))
+        case errors.WaitTimeout():
+            return CommandFailed(Exit.TIMEOUT, str(error))
+        case errors.Refused():
+            return CommandFailed(Exit.REFUSED, str(error))
+        case errors.PenstockError():
+            return CommandFailed(Exit.UNREACHABLE, str(error))
+        case _:
+            return None

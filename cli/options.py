@@ -1,0 +1,192 @@
+"""The options that commands share, and the reading of their text."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, Final, TypeVar
+
+import typer
+
+from penstock.cli.exits import mistake
+from penstock.cli.flags import group_of
+from penstock.config.address import parse_address
+from penstock.config.durations import parse_duration_ms
+from penstock.config.kinds import WholeNumber
+from penstock.config.layers import SERVER_VARIABLE
+from penstock.config.limits import ATTEMPTS_MAX, PRIORITY_DEFAULT, PRIORITY_MAX
+
+DEFAULT_SERVER: Final = "127.0.0.1:7711"
+PASSWORD_VARIABLE: Final = "PENSTOCK_PASSWORD"
+
+Read = TypeVar("Read")
+
+Server = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="HOST:PORT or unix:PATH. The password is read from PENSTOCK_PASSWORD."
+        f" (env: {SERVER_VARIABLE})",
+        show_default=DEFAULT_SERVER,
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Write JSON, for programs.")]
+Wait = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DURATION", help="Wait this long for the job to finish.", show_default="1h"
+    ),
+]
+JobIdArgument = Annotated[
+    str, typer.Argument(metavar="ID", help="The job's id, as submit printed it.")
+]
+Task = Annotated[str, typer.Argument(metavar="TASK", help="The task's name.")]
+Payload = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[PAYLOAD]",
+        help="What the task gets, as it is: for Python tasks JSON, where [1,2] are two arguments,"
+        " an object is keyword arguments and anything else is one argument."
+        " - reads standard input; nothing is no arguments.",
+        show_default=False,
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitFlags:
+    """How a job is to be run, as the command line says it."""
+
+    queue: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="The queue it waits in.", show_default="default"),
+    ] = None
+    priority: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N",
+            help=f"0 is the most urgent, {PRIORITY_MAX} the least.",
+            show_default=str(PRIORITY_DEFAULT),
+        ),
+    ] = None
+    delay: Annotated[
+        str | None,
+        typer.Option(metavar="DURATION", help="Run it this much later: 500ms, 10s, 5m, 1h, 7d."),
+    ] = None
+    at: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="Run it at this time, as ISO 8601 (2027-01-31T08:00); local, unless it has a"
+            " zone.",
+        ),
+    ] = None
+    timeout: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DURATION",
+            help="How long an attempt may run.",
+            show_default="timeout_ms of the server",
+        ),
+    ] = None
+    attempts: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N",
+            help="After how many failures it is dead.",
+            show_default="attempts_max of the server",
+        ),
+    ] = None
+    key: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KEY",
+            help="Submit once: a key the server knows already gives the first job.",
+            show_default="a random key",
+        ),
+    ] = None
+
+    def for_client(self) -> dict[str, Any]:
+        """Return what was given, as the client's `options` takes it.
+
+        Raises:
+            CommandFailed: an option cannot be understood.
+        """
+        if self.delay is not None and self.at is not None:
+            raise mistake("--delay and --at exclude each other; give one of them")
+        given = {
+            "queue": self.queue,
+            "priority": read_option("--priority", _PRIORITY, self.priority),
+            "delay_ms": read_option("--delay", parse_duration_ms, self.delay),
+            "at": read_option("--at", _read_time, self.at),
+            "timeout_ms": read_option("--timeout", parse_duration_ms, self.timeout),
+            "attempts": read_option("--attempts", _ATTEMPTS, self.attempts),
+            "key": self.key,
+        }
+        return {name: value for name, value in given.items() if value is not None}
+
+
+SUBMIT_FLAGS: Final = group_of(SubmitFlags)
+
+
+def whole(unit: str, minimum: int, maximum: int) -> Callable[[str], int]:
+    """Make a reader of whole numbers within bounds."""
+    kind = WholeNumber(unit, minimum, maximum)
+
+    def read(text: str) -> int:
+        number = kind.read(text, typed=False)
+        assert number is not None
+        return number
+
+    return read
+
+
+_PRIORITY: Final = whole("", 0, PRIORITY_MAX)
+_ATTEMPTS: Final = whole("attempts", 1, ATTEMPTS_MAX)
+_JOB_ID: Final = whole("", 1, 2**63 - 1)
+
+
+def read_option(name: str, read: Callable[[str], Read], text: str | None) -> Read | None:
+    """Read the text of an option; None is an option that was not given."""
+    if text is None:
+        return None
+    try:
+        return read(text)
+    except ValueError as error:
+        raise mistake(f"{name} is {text}: {error}") from error
+
+
+def read_wait_ms(text: str | None) -> int | None:
+    return read_option("--wait", parse_duration_ms, text)
+
+
+def read_job_id(text: str) -> int:
+    number = read_option("ID", _JOB_ID, text)
+    assert number is not None
+    return number
+
+
+def choose_server(given: str | None, flag: str = "--server") -> str:
+    """Return where to connect: the flag, else the variable, else the server of this machine."""
+    origin, address = flag, given
+    if address is None:
+        origin, address = SERVER_VARIABLE, os.environ.get(SERVER_VARIABLE, DEFAULT_SERVER)
+    if address.startswith("unix:") and len(address) > len("unix:"):
+        return address
+    read_option(origin, parse_address, address)
+    return address
+
+
+def choose_password() -> str | None:
+    return os.environ.get(PASSWORD_VARIABLE) or None
+
+
+def _read_time(text: str) -> datetime:
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(
+            "it must be a time as ISO 8601 writes it, such as 2027-01-31T08:00 or"
+            " 2027-01-31T08:00:00+01:00"
+        ) from None
+    return time if time.tzinfo is not None else time.astimezone()

@@ -1,0 +1,176 @@
+"""Many submissions: one for each line of a file, pipelined, a bounded number at a time."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from penstock.cli.connection import open_client
+from penstock.cli.exits import CommandFailed, Exit, mistake
+from penstock.cli.lines import BATCH_LINES_MAX, Line, read_batches
+from penstock.cli.output import note, plain_bytes, result_line, write
+from penstock.cli.progress import Silence, progress
+from penstock.client import JobFailed, Refused, WaitTimeout
+from penstock.config.limits import CLIENT_RETRY_MS_DEFAULT
+
+if TYPE_CHECKING:
+    from penstock.client import Client, Given
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A line that became a job."""
+
+    line: int
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be done with each line."""
+
+    task: str
+    options: Given
+    wait_ms: int | None
+    as_json: bool
+
+
+def submit_file(file: str, order: Order, server: str | None) -> None:
+    """Submit the lines of *file* in order, and print their ids or their results.
+
+    Raises:
+        CommandFailed: a line was refused, or a job that was waited for did not succeed.
+    """
+    with _opened(file) as descriptor:
+        # A server that is not there is told at once; one that goes away later is waited for.
+        with open_client(server) as probe:
+            probe.execute("PING")
+        with open_client(server, retry_ms=CLIENT_RETRY_MS_DEFAULT) as client:
+            with progress(descriptor) as shown:
+                submissions = _submit_lines(client, descriptor, order, shown)
+            if order.wait_ms is not None:
+                _write_results(client, submissions, order)
+
+
+@contextmanager
+def _opened(file: str) -> Iterator[int]:
+    if file == "-":
+        yield sys.stdin.fileno()
+        return
+    try:
+        descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise mistake(f"{file} cannot be read ({error.strerror})") from error
+    try:
+        if os.path.isdir(file):
+            raise mistake(f"{file} is a directory; name a file with one payload a line")
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _submit_lines(
+    client: Client, descriptor: int, order: Order, shown: Silence
+) -> list[Submission]:
+    """Submit batch after batch; return the jobs only if somebody is going to wait for them."""
+    kept: list[Submission] = []
+    count = 0
+    for batch in read_batches(descriptor, shown.read):
+        submissions, refusals = _submit_batch(client, batch, order)
+        count += len(submissions)
+        shown.submitted(len(submissions))
+        if order.wait_ms is not None:
+            kept += submissions
+        elif submissions:
+            shown.write_lines([_id_line(each, order) for each in submissions])
+        if refusals:
+            raise CommandFailed(Exit.REFUSED, _tell_refusals(refusals, batch[-1].number, count))
+    return kept
+
+
+def _submit_batch(
+    client: Client, batch: list[Line], order: Order
+) -> tuple[list[Submission], list[tuple[int, Refused]]]:
+    key = order.options.get("key")
+    submissions, refusals = [], []
+    with client.pipeline() as pipeline:
+        asked = []
+        for line in batch:
+            options: Given = {**order.options}
+            if key is not None:
+                options["key"] = f"{key}:{line.number}"
+            asked.append(pipeline.options(**options).submit_raw(order.task, line.payload))
+    for line, answer in zip(batch, asked, strict=True):
+        try:
+            submissions.append(Submission(line.number, answer.value.id))
+        except Refused as refusal:
+            refusals.append((line.number, refusal))
+    return submissions, refusals
+
+
+def _tell_refusals(refusals: list[tuple[int, Refused]], last: int, count: int) -> str:
+    number, refusal = refusals[0]
+    others = f" (and {len(refusals) - 1} more lines were)" if len(refusals) > 1 else ""
+    return (
+        f"line {number} was refused{others}: {refusal}; {count} jobs were submitted, and nothing"
+        f" beyond line {last}"
+    )
+
+
+def _id_line(submission: Submission, order: Order) -> str:
+    if not order.as_json:
+        return str(submission.id)
+    return json.dumps({"line": submission.line, "id": submission.id})
+
+
+# --- waiting -------------------------------------------------------------------------------------
+
+
+def _write_results(client: Client, submissions: list[Submission], order: Order) -> None:
+    assert order.wait_ms is not None
+    deadline = time.monotonic() + order.wait_ms / 1000
+    failed = unfinished = 0
+    for first in range(0, len(submissions), BATCH_LINES_MAX):
+        batch = submissions[first : first + BATCH_LINES_MAX]
+        left_ms = max(0, round((deadline - time.monotonic()) * 1000))
+        with client.options(wait_ms=left_ms).pipeline() as pipeline:
+            asked = [pipeline.wait_raw(each.id) for each in batch]
+        for submission, answer in zip(batch, asked, strict=True):
+            try:
+                _write_result(submission, answer.value, order)
+            except JobFailed as error:
+                failed += 1
+                _write_failure(submission, error, order)
+            except WaitTimeout as error:
+                unfinished += 1
+                _write_failure(submission, error, order)
+    if failed:
+        raise CommandFailed(Exit.JOB_FAILED, f"{failed} of {len(submissions)} jobs failed")
+    if unfinished:
+        told = f"{unfinished} of {len(submissions)} jobs did not finish in time and go on"
+        raise CommandFailed(Exit.TIMEOUT, told)
+
+
+def _write_result(submission: Submission, result: bytes, order: Order) -> None:
+    if order.as_json:
+        _write_document(submission, plain_bytes("result", result))
+    else:
+        write(result_line(result))
+
+
+def _write_failure(submission: Submission, error: Exception, order: Order) -> None:
+    if order.as_json:
+        _write_document(submission, {"error": str(error)})
+    else:
+        note(f"line {submission.line}: {error}")
+
+
+def _write_document(submission: Submission, rest: dict[str, Any]) -> None:
+    document = {"line": submission.line, "id": submission.id, **rest}
+    write(json.dumps(document, ensure_ascii=False).encode() + b"\n")

@@ -1,0 +1,27 @@
+"""docs/cli.md says what the command does."""
+
+import re
+from pathlib import Path
+
+from penstock.cli.exits import MEANINGS
+from penstock.cli.lines import BATCH_LINES_MAX
+from penstock.cli.main import app
+
+DOCUMENT = (Path(__file__).parents[3] / "docs" / "cli.md").read_text()
+
+
+def test_every_exit_code_is_documented_with_its_meaning() -> None:
+    documented = re.findall(r"^\| (\d+) \| (.+) \|$", DOCUMENT, re.MULTILINE)
+
+    assert documented == [(str(code.value), meaning) for code, meaning in MEANINGS.items()]
+
+
+def test_every_verb_is_documented() -> None:
+    documented = re.findall(r"^\| `penstock (\w+)", DOCUMENT, re.MULTILINE)
+    verbs = [command.callback.__name__ for command in app.registered_commands if command.callback]
+
+    assert documented == verbs
+
+
+def test_the_size_of_a_batch_is_documented() -> None:
+    assert f"at most {BATCH_LINES_MAX:,} at a time" in DOCUMENT
