@@ -150,6 +150,8 @@ CLIENT_BACKOFF_CAP_SECONDS: Final = 2.0
 CLIENT_CONNECT_SECONDS: Final = 10.0
 # Beyond the time that a request may wait by itself: a commit on a disk that stalls.
 CLIENT_ANSWER_SECONDS: Final = 30.0
+# The slowest line a large request is expected to be sent over, in bytes a second.
+CLIENT_SLOWEST_BYTES: Final = 16 * KIB
 # For what was written before to leave, when a client closes.
 CLIENT_CLOSE_SECONDS: Final = 1.0
 # Types of results whose decoders are kept ready.

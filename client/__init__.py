@@ -1,0 +1,53 @@
+"""The client of Penstock: submit jobs, wait for them, claim them.
+
+    from penstock.client import Client
+
+    with Client("127.0.0.1:7711") as client:
+        assert client.call("add", 2, 3) == 5
+        job = client.options(priority=0).submit("sleep", 0.1)
+        assert job.result() == 0.1
+        with client.pipeline() as pipeline:
+            sums = [pipeline.call("add", n, 1) for n in range(10)]
+        print([pending.value for pending in sums])
+
+`AsyncClient` has the same verbs with `await`, for any number of tasks at once.
+"""
+
+from penstock.client.async_client import AsyncClient
+from penstock.client.blocking_client import Client
+from penstock.client.errors import (
+    ConnectionLost,
+    JobFailed,
+    OutcomeUnknown,
+    PenstockError,
+    ProtocolError,
+    Refused,
+    ResultInvalid,
+    WaitTimeout,
+)
+from penstock.client.info import Claim, FailedAttempt, JobInfo, QueueInfo
+from penstock.client.job import AsyncJob, Job
+from penstock.client.pipeline import Pending, Pipeline
+from penstock.client.tasks import TaskLike
+
+__all__ = [
+    "AsyncClient",
+    "AsyncJob",
+    "Claim",
+    "Client",
+    "ConnectionLost",
+    "FailedAttempt",
+    "Job",
+    "JobFailed",
+    "JobInfo",
+    "OutcomeUnknown",
+    "Pending",
+    "PenstockError",
+    "Pipeline",
+    "ProtocolError",
+    "QueueInfo",
+    "Refused",
+    "ResultInvalid",
+    "TaskLike",
+    "WaitTimeout",
+]

@@ -1,0 +1,254 @@
+"""The asynchronous client: many tasks, one connection."""
+
+import asyncio
+import copy
+import socket
+from collections.abc import Coroutine, Sequence
+from types import TracebackType
+from typing import Any, ParamSpec, Self, TypeVar, Unpack, overload
+
+from penstock.client import requests
+from penstock.client.async_connection import AsyncConnection
+from penstock.client.composer import Composer
+from penstock.client.endpoint import parse_endpoint
+from penstock.client.errors import JobFailed, PenstockError
+from penstock.client.info import Claim, JobInfo, QueueInfo
+from penstock.client.job import AsyncJob
+from penstock.client.keys import KeySource
+from penstock.client.options import Given, Options
+from penstock.client.requests import Request
+from penstock.client.session import greeting
+from penstock.client.tasks import AnyTask, TaskLike, decode_json, decoder_of, keep_bytes
+from penstock.config.limits import CLAIM_WAIT_MS_DEFAULT, CLIENT_RETRY_MS_DEFAULT
+
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
+
+
+class AsyncClient:
+    """Submits jobs, waits for them, and claims them, over one connection. Use `async with`.
+
+    *server* is `HOST:PORT` or `unix:PATH`. Any number of tasks may use a client at once: their
+    requests share the connection, and each reply finds its task. Replies come in request order, so
+    a reply stands behind those of all earlier requests: give long calls and quick ones a client
+    each where that matters. When too much is unanswered, further requests wait for room.
+
+    Entering connects, once, so that a wrong address shows at once. When the connection is lost
+    later, requests that were not answered are sent again over the next, under the same keys, for
+    up to *retry_ms*: the callers notice nothing but time, and each job is accepted once.
+
+    Cancelling a verb drops its reply and keeps the order. A request that was sent is carried out,
+    except for `claim`, whose jobs are released.
+    """
+
+    def __init__(
+        self,
+        server: str = "127.0.0.1:7711",
+        *,
+        password: str | None = None,
+        name: str | None = None,
+        retry_ms: int = CLIENT_RETRY_MS_DEFAULT,
+    ) -> None:
+        self._connection = AsyncConnection(
+            parse_endpoint(server), greeting(password, name), retry_ms / 1000
+        )
+        self._socket: socket.socket | None = None
+        self._composer = Composer(Options(), KeySource())
+        self._tasks: asyncio.TaskGroup | None = None
+        self._keeper: asyncio.Task[None] | None = None
+
+    @classmethod
+    def from_socket(
+        cls, sock: socket.socket, *, password: str | None = None, name: str | None = None
+    ) -> Self:
+        """Make a client of a connected socket. When that is lost, nothing is sent again."""
+        client = cls.__new__(cls)
+        client._connection = AsyncConnection(None, greeting(password, name), 0.0)
+        client._socket = sock
+        client._composer = Composer(Options(), KeySource())
+        client._tasks = None
+        client._keeper = None
+        return client
+
+    async def __aenter__(self) -> Self:
+        await self._connection.open(self._socket)
+        # asyncio's own group: unlike anyio's it may be left by another task than entered it, as
+        # fixtures and some frameworks' lifespans do.
+        self._tasks = await asyncio.TaskGroup().__aenter__()
+        if self._socket is None:
+            self._keeper = self._tasks.create_task(self._connection.keep_connected())
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close; requests of tasks that go on fail. What was submitted goes on."""
+        assert self._tasks is not None
+        if self._keeper is not None:
+            self._keeper.cancel()
+        try:
+            await self._connection.close()
+        finally:
+            # An error of the block passes as it is; the group would wrap it.
+            if isinstance(error, asyncio.CancelledError):
+                await self._tasks.__aexit__(kind, error, trace)
+            else:
+                await self._tasks.__aexit__(None, None, None)
+
+    def options(self, **given: Unpack[Given]) -> Self:
+        """Return a copy with other options, over the same connection.
+
+        `queue`, `priority` (0 is the most urgent), `delay_ms` or `at` (a datetime with a zone, or
+        unix milliseconds), `timeout_ms` (of one attempt), `attempts`, `key`, `wait_ms` (how long
+        calls and waits last). None takes an option back to its default. The default key is a new
+        one for each submission; a key of None sends none, and such a submission is not sent again.
+        """
+        changed = copy.copy(self)
+        changed._composer = self._composer.changed(given)
+        return changed
+
+    # --- submitting ----------------------------------------------------------------------------
+
+    @overload
+    async def submit(
+        self, task: TaskLike[P, Coroutine[Any, Any, R]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> AsyncJob[R]: ...
+    @overload
+    async def submit(
+        self, task: TaskLike[P, R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> AsyncJob[R]: ...
+    @overload
+    async def submit(self, task: str, /, *args: object, **kwargs: object) -> AsyncJob[Any]: ...
+    async def submit(self, task: AnyTask, /, *args: object, **kwargs: object) -> AsyncJob[Any]:
+        """Submit a job; it is on disk when this returns.
+
+        Cancelling leaves open whether it was accepted.
+
+        Raises:
+            Refused: the server declined it. OutcomeUnknown: nobody knows whether it was accepted.
+            ConnectionLost: it was not accepted.
+        """
+        job_id = await self._connection.perform(self._composer.submit(task, args, kwargs))
+        return AsyncJob(job_id, self.perform, self._composer.wait_ms, decoder_of(task))
+
+    @overload
+    async def call(
+        self, task: TaskLike[P, Coroutine[Any, Any, R]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> R: ...
+    @overload
+    async def call(self, task: TaskLike[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R: ...
+    @overload
+    async def call(self, task: str, /, *args: object, **kwargs: object) -> Any: ...
+    async def call(self, task: AnyTask, /, *args: object, **kwargs: object) -> Any:
+        """Submit a job, wait until it finished and return its result.
+
+        Cancelling ends the wait; the job goes on if it was accepted.
+
+        Raises:
+            JobFailed: it used up its attempts. WaitTimeout: it has not finished, and goes on.
+            Refused, OutcomeUnknown, ConnectionLost: as for `submit`.
+        """
+        return await self.perform(self._composer.call(task, args, kwargs))
+
+    async def submit_raw(self, task: str, payload: bytes) -> AsyncJob[bytes]:
+        """Submit a job whose payload and result are bytes."""
+        job_id = await self._connection.perform(self._composer.submit_raw(task, payload))
+        return AsyncJob(job_id, self.perform, self._composer.wait_ms, keep_bytes)
+
+    async def call_raw(self, task: str, payload: bytes) -> bytes:
+        """Submit a job whose payload and result are bytes, and wait for its result."""
+        return await self.perform(self._composer.call_raw(task, payload))
+
+    # --- asking --------------------------------------------------------------------------------
+
+    async def wait(self, job_id: int, *, wait_ms: int | None = None) -> Any:
+        """Wait until a job finished and return its result, which is JSON."""
+        return await self.perform(self._composer.wait(job_id, wait_ms, decode_json))
+
+    async def wait_raw(self, job_id: int, *, wait_ms: int | None = None) -> bytes:
+        """Wait until a job finished and return its result as bytes."""
+        result: bytes = await self.perform(self._composer.wait(job_id, wait_ms, keep_bytes))
+        return result
+
+    async def show(self, job_id: int) -> JobInfo:
+        """Return everything the server knows of a job."""
+        return await self._connection.perform(requests.show(job_id))
+
+    async def queues(self) -> list[QueueInfo]:
+        """Return all queues, by name."""
+        return await self._connection.perform(requests.queues())
+
+    async def queue(self, name: str) -> QueueInfo:
+        """Return one queue, with all its counters."""
+        return await self._connection.perform(requests.queue(name))
+
+    async def execute(self, *arguments: bytes | str | int) -> Any:
+        """Send any command and return its reply as it comes: bytes, numbers, lists, dicts.
+
+        It is not sent again after a lost connection. Commands that change the connection (HELLO,
+        RESET, MULTI, QUIT) change it for every task that shares it.
+        """
+        return await self.perform(requests.execute(arguments))
+
+    # --- working -------------------------------------------------------------------------------
+
+    async def claim(
+        self, queues: Sequence[str], *, count: int = 1, wait_ms: int = CLAIM_WAIT_MS_DEFAULT
+    ) -> list[Claim]:
+        """Take up to *count* ready jobs, the most urgent first, waiting *wait_ms* for the first.
+
+        An empty list means that the wait ended. The jobs are leased to this connection: when it is
+        lost the server gives them to others at once, and a later answer is refused with LEASELOST.
+        Other requests of this client wait behind a claim that waits: use a client of its own, or
+        a *wait_ms* of 0.
+
+        Cancelling releases what the claim took.
+
+        Raises:
+            ConnectionLost: the connection broke; what the claim had taken was given back.
+        """
+        return await self._connection.perform(requests.claim(queues, count, wait_ms))
+
+    async def complete(self, job_id: int, attempt: int, result: bytes = b"null") -> None:
+        """Store the result of an attempt that succeeded; Python callers expect JSON.
+
+        Raises:
+            Refused: with LEASELOST, the attempt no longer holds the job; drop the result.
+        """
+        await self._connection.perform(requests.complete(job_id, attempt, result))
+
+    async def fail(self, job_id: int, attempt: int, error: str, *, dead: bool = False) -> None:
+        """Say that an attempt failed; *error* is `Type: message`, and on further lines what helps.
+
+        The server decides about another attempt; *dead* says that none helps.
+        """
+        await self._connection.perform(requests.fail(job_id, attempt, error, dead))
+
+    async def extend(self, job_id: int, attempt: int, ms: int | None = None) -> int:
+        """Make a lease last *ms* from now, the job's timeout by default; return what is left."""
+        return await self._connection.perform(requests.extend(job_id, attempt, ms))
+
+    async def release(self, job_id: int, attempt: int) -> None:
+        """Give a job back, to be claimed by anybody; this is no failure."""
+        await self._connection.perform(requests.release(job_id, attempt))
+
+    async def perform(self, request: Request[T]) -> T:
+        """Send a request of `penstock.client.requests`. The other verbs are made of this one."""
+        try:
+            return await self._connection.perform(request)
+        except JobFailed as failed:
+            # Behind calls that wait, the question would hold the error up for as long as they do.
+            if self._connection.is_quick:
+                failed.traceback = await self._last_error(failed.job_id)
+            raise
+
+    async def _last_error(self, job_id: int) -> str:
+        try:
+            errors = (await self._connection.perform(requests.show(job_id))).errors
+        except PenstockError:
+            return ""
+        return errors[-1].error if errors else ""

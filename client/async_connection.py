@@ -1,0 +1,254 @@
+"""The asynchronous shell: one connection, any number of tasks that wait for its replies.
+
+Requests of one turn of the loop leave in one write. One task, which the client's task group owns,
+connects again when the connection is lost.
+"""
+
+import asyncio
+import socket
+from collections import deque
+from typing import Any, TypeAlias, TypeVar
+
+from penstock.client.backoff import Backoff
+from penstock.client.endpoint import Endpoint, tune, why
+from penstock.client.errors import ConnectionLost
+from penstock.client.requests import Request
+from penstock.client.session import NEVER, Failures, Session
+from penstock.config.limits import CLIENT_CLOSE_SECONDS
+from penstock.protocol.reader import Reply
+
+T = TypeVar("T")
+
+Answer: TypeAlias = "asyncio.Future[Reply]"
+
+
+class AsyncConnection(asyncio.Protocol):
+    """Drives a session over a transport of asyncio or uvloop.
+
+    Without an endpoint it has the socket it was given, and no other when that is lost.
+    """
+
+    def __init__(self, endpoint: Endpoint | None, greeting: bytes, retry_seconds: float) -> None:
+        self._endpoint = endpoint
+        self._backoff = Backoff()
+        self._session: Session[Answer] = Session(
+            greeting,
+            retry_seconds=retry_seconds,
+            is_abandoned=asyncio.Future.cancelled,
+            backoff=Backoff(),
+        )
+        # Requests that wait for room, first come first served.
+        self._waiting: deque[tuple[Request[Any], Answer]] = deque()
+        self._transport: asyncio.Transport | None = None
+        self._wanted = asyncio.Event()
+        self._opened: asyncio.Future[None] | None = None
+        self._gone: asyncio.Future[None] | None = None
+        self._flush_is_planned = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = NEVER
+        self._closed = False
+
+    # --- requests ------------------------------------------------------------------------------
+
+    async def perform(self, request: Request[T]) -> T:
+        """Send a request and return what its reply says.
+
+        Cancelling drops the reply when it comes; the request is carried out if it was sent.
+        """
+        loop = self._loop
+        answer: Answer = loop.create_future()
+        if self._closed:
+            raise ConnectionLost("the client is closed")
+        session = self._session
+        if self._waiting or not session.has_room(len(request.stem)):
+            self._waiting.append((request, answer))
+        else:
+            session.request(request, answer, loop.time())
+        if not self._flush_is_planned:
+            self._flush_is_planned = True
+            loop.call_soon(self._flush)
+        try:
+            reply = await answer
+        except asyncio.CancelledError:
+            self._take_back(request, answer)
+            raise
+        return request.read(reply)
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether a question would be answered at once."""
+        return self._session.is_open and self._session.is_quick and not self._waiting
+
+    # --- opening and closing -------------------------------------------------------------------
+
+    async def open(self, sock: socket.socket | None = None) -> None:
+        """Connect, once, and wait until the server greets.
+
+        Raises:
+            ConnectionLost: nobody answers, or not as a Penstock server.
+            Refused: the password is wrong or missing.
+        """
+        self._loop = asyncio.get_running_loop()
+        self._opened = self._loop.create_future()
+        try:
+            if sock is not None:
+                await self._adopt(sock)
+            else:
+                assert self._endpoint is not None
+                await self._endpoint.open(self)
+        except OSError as error:
+            raise ConnectionLost(
+                f"no server answers at {self._endpoint}: {why(error)}; start one with: "
+                "penstock serve"
+            ) from error
+        try:
+            await self._opened
+        except BaseException:
+            self._abort()
+            raise
+        finally:
+            self._opened = None
+
+    async def keep_connected(self) -> None:
+        """Connect again whenever the connection was lost and somebody wants it, until cancelled."""
+        assert self._endpoint is not None
+        while True:
+            await self._wanted.wait()
+            await asyncio.sleep(self._backoff.next_seconds())
+            try:
+                await self._endpoint.open(self)
+            except OSError as error:
+                self._session.cannot_connect(f"no server answers at {self._endpoint}: {why(error)}")
+                if self._session.is_idle:
+                    self._wanted.clear()
+
+    async def close(self) -> None:
+        """Let what is written leave, then close; what is unanswered fails."""
+        self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+        reason = "the client was closed before the server answered"
+        self._fail(self._session.close(reason))
+        while self._waiting:
+            self._waiting.popleft()[1].set_exception(ConnectionLost(reason))
+        if self._transport is None:
+            return
+        self._gone = self._loop.create_future()
+        self._transport.close()
+        try:
+            async with asyncio.timeout(CLIENT_CLOSE_SECONDS):
+                await self._gone
+        except TimeoutError:
+            self._abort()
+
+    async def _adopt(self, sock: socket.socket) -> None:
+        sock.setblocking(False)
+        if sock.family == socket.AF_UNIX:
+            await self._loop.create_unix_connection(lambda: self, sock=sock)
+        else:
+            await self._loop.create_connection(lambda: self, sock=sock)
+
+    # --- what the loop calls -------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        sock = transport.get_extra_info("socket")
+        if sock is not None:
+            tune(sock)
+        self._transport = transport
+        self._wanted.clear()
+        self._session.connected(self._loop.time())
+        self._flush()
+
+    def data_received(self, data: bytes) -> None:
+        session = self._session
+        now = self._loop.time()
+        answers = session.receive(data, now)
+        for answer, reply in answers:
+            if not answer.done():
+                answer.set_result(reply)
+        if session.broken is not None:
+            self._abort()
+            return
+        if answers:
+            self._backoff.reset()
+        if self._opened is not None and session.is_open and not self._opened.done():
+            self._opened.set_result(None)
+        self._plan_flush()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        reason = f"the connection to the server was lost: {exc or 'the server closed it'}"
+        self._fail(self._session.connection_lost(reason, self._loop.time()))
+        if self._gone is not None and not self._gone.done():
+            self._gone.set_result(None)
+        if self._opened is not None and not self._opened.done():
+            session = self._session
+            self._opened.set_exception(session.refusal or ConnectionLost(session.why_apart))
+        if not self._closed:
+            self._plan_flush()
+
+    # --- inside --------------------------------------------------------------------------------
+
+    def _plan_flush(self) -> None:
+        if not self._flush_is_planned:
+            self._flush_is_planned = True
+            self._loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        """Write what is to be sent, or ask for a connection."""
+        self._flush_is_planned = False
+        if self._closed:
+            return
+        if self._waiting:
+            self._admit()
+        if self._transport is not None:
+            data = self._session.bytes_to_send(self._loop.time())
+            if data:
+                self._transport.write(data)
+        elif not self._session.is_idle:
+            self._wanted.set()
+        self._set_timer()
+
+    def _admit(self) -> None:
+        """Give the session as many of the waiting requests as it has room for."""
+        session = self._session
+        now = self._loop.time()
+        while self._waiting and session.has_room(len(self._waiting[0][0].stem)):
+            request, answer = self._waiting.popleft()
+            if not answer.done():
+                session.request(request, answer, now)
+
+    def _set_timer(self) -> None:
+        """Make sure that the session is ticked no later than it needs; earlier does no harm."""
+        at = self._session.next_at()
+        if at >= self._timer_at:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_at = at
+        self._timer = self._loop.call_at(at, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        self._timer_at = NEVER
+        self._fail(self._session.tick(self._loop.time()))
+        if self._session.broken is not None:
+            self._abort()
+        self._flush()
+
+    def _fail(self, failures: Failures[Answer]) -> None:
+        for answer, error in failures:
+            if not answer.done():
+                answer.set_exception(error)
+
+    def _take_back(self, request: Request[Any], answer: Answer) -> None:
+        """Undo what a reply gave, if it came in the moment its receiver was cancelled."""
+        if answer.cancelled() or not answer.done() or answer.exception() is not None:
+            return
+        self._session.discard(request, answer.result(), self._loop.time())
+        self._plan_flush()
+
+    def _abort(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()

@@ -1,0 +1,175 @@
+"""The blocking client: each verb waits for its reply."""
+
+import copy
+from collections.abc import Coroutine
+from types import TracebackType
+from typing import Any, ParamSpec, Self, TypeVar, Unpack, overload
+
+from penstock.client import requests
+from penstock.client.blocking_connection import BlockingConnection
+from penstock.client.composer import Composer
+from penstock.client.endpoint import parse_endpoint
+from penstock.client.errors import JobFailed, PenstockError
+from penstock.client.info import JobInfo, QueueInfo
+from penstock.client.job import Job
+from penstock.client.keys import KeySource
+from penstock.client.options import Given, Options
+from penstock.client.pipeline import Pipeline
+from penstock.client.requests import Request
+from penstock.client.session import greeting
+from penstock.client.tasks import AnyTask, TaskLike, decode_json, decoder_of, keep_bytes
+from penstock.config.limits import CLIENT_RETRY_MS_DEFAULT
+
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
+
+
+class Client:
+    """Submits jobs and waits for them, over one connection.
+
+    *server* is `HOST:PORT` or `unix:PATH`. The first connection is tried once, on entering or with
+    the first request, so that a wrong address shows at once. When it is lost later, requests that
+    were not answered are sent again over the next, under the same keys, for up to *retry_ms*: the
+    caller notices nothing but time, and each job is accepted once.
+
+    Threads may share a client: they take turns, and a call of one keeps the others waiting. There
+    is no thread behind it. Use one client per thread, or `AsyncClient`, where that matters.
+    """
+
+    def __init__(
+        self,
+        server: str = "127.0.0.1:7711",
+        *,
+        password: str | None = None,
+        name: str | None = None,
+        retry_ms: int = CLIENT_RETRY_MS_DEFAULT,
+    ) -> None:
+        self._connection = BlockingConnection(
+            parse_endpoint(server), greeting(password, name), retry_ms / 1000
+        )
+        self._composer = Composer(Options(), KeySource())
+
+    def __enter__(self) -> Self:
+        self._connection.open()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection, for all copies that share it; what was submitted goes on."""
+        self._connection.close()
+
+    def options(self, **given: Unpack[Given]) -> Self:
+        """Return a copy with other options, over the same connection.
+
+        `queue`, `priority` (0 is the most urgent), `delay_ms` or `at` (a datetime with a zone, or
+        unix milliseconds), `timeout_ms` (of one attempt), `attempts`, `key`, `wait_ms` (how long
+        calls and waits last). None takes an option back to its default. The default key is a new
+        one for each submission; a key of None sends none, and such a submission is not sent again.
+        """
+        changed = copy.copy(self)
+        changed._composer = self._composer.changed(given)
+        return changed
+
+    # --- submitting ----------------------------------------------------------------------------
+
+    @overload
+    def submit(
+        self, task: TaskLike[P, Coroutine[Any, Any, R]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Job[R]: ...
+    @overload
+    def submit(self, task: TaskLike[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Job[R]: ...
+    @overload
+    def submit(self, task: str, /, *args: object, **kwargs: object) -> Job[Any]: ...
+    def submit(self, task: AnyTask, /, *args: object, **kwargs: object) -> Job[Any]:
+        """Submit a job; it is on disk when this returns.
+
+        Raises:
+            Refused: the server declined it. OutcomeUnknown: nobody knows whether it was accepted.
+            ConnectionLost: it was not accepted.
+        """
+        job_id = self.perform(self._composer.submit(task, args, kwargs))
+        return Job(job_id, self.perform, self._composer.wait_ms, decoder_of(task))
+
+    @overload
+    def call(
+        self, task: TaskLike[P, Coroutine[Any, Any, R]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> R: ...
+    @overload
+    def call(self, task: TaskLike[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R: ...
+    @overload
+    def call(self, task: str, /, *args: object, **kwargs: object) -> Any: ...
+    def call(self, task: AnyTask, /, *args: object, **kwargs: object) -> Any:
+        """Submit a job, wait until it finished and return its result.
+
+        Raises:
+            JobFailed: it used up its attempts. WaitTimeout: it has not finished, and goes on.
+            Refused, OutcomeUnknown, ConnectionLost: as for `submit`.
+        """
+        return self.perform(self._composer.call(task, args, kwargs))
+
+    def submit_raw(self, task: str, payload: bytes) -> Job[bytes]:
+        """Submit a job whose payload and result are bytes."""
+        job_id = self.perform(self._composer.submit_raw(task, payload))
+        return Job(job_id, self.perform, self._composer.wait_ms, keep_bytes)
+
+    def call_raw(self, task: str, payload: bytes) -> bytes:
+        """Submit a job whose payload and result are bytes, and wait for its result."""
+        return self.perform(self._composer.call_raw(task, payload))
+
+    def pipeline(self) -> Pipeline:
+        """Return a block whose requests are sent together at its end."""
+        return Pipeline(self._composer, self._connection, self.perform)
+
+    # --- asking --------------------------------------------------------------------------------
+
+    def wait(self, job_id: int, *, wait_ms: int | None = None) -> Any:
+        """Wait until a job finished and return its result, which is JSON."""
+        return self.perform(self._composer.wait(job_id, wait_ms, decode_json))
+
+    def wait_raw(self, job_id: int, *, wait_ms: int | None = None) -> bytes:
+        """Wait until a job finished and return its result as bytes."""
+        result: bytes = self.perform(self._composer.wait(job_id, wait_ms, keep_bytes))
+        return result
+
+    def show(self, job_id: int) -> JobInfo:
+        """Return everything the server knows of a job."""
+        return self.perform(requests.show(job_id))
+
+    def queues(self) -> list[QueueInfo]:
+        """Return all queues, by name."""
+        return self.perform(requests.queues())
+
+    def queue(self, name: str) -> QueueInfo:
+        """Return one queue, with all its counters."""
+        return self.perform(requests.queue(name))
+
+    def execute(self, *arguments: bytes | str | int) -> Any:
+        """Send any command and return its reply as it comes: bytes, numbers, lists, dicts.
+
+        It is not sent again after a lost connection. Commands that change the connection (HELLO,
+        RESET, MULTI, QUIT) change it for the other verbs as well.
+        """
+        return self.perform(requests.execute(arguments))
+
+    def perform(self, request: Request[T]) -> T:
+        """Send a request of `penstock.client.requests`. The other verbs are made of this one."""
+        try:
+            return self._connection.perform(request)
+        except JobFailed as failed:
+            failed.traceback = self._last_error(failed.job_id)
+            raise
+
+    def _last_error(self, job_id: int) -> str:
+        try:
+            errors = self._connection.perform(requests.show(job_id)).errors
+        except PenstockError:
+            return ""
+        return errors[-1].error if errors else ""

@@ -1,0 +1,73 @@
+"""What the client raises, cut by what the caller can do about it."""
+
+
+class PenstockError(Exception):
+    """The base of everything this package raises on purpose."""
+
+
+class Refused(PenstockError):
+    """The server understood the request and declined it: nothing was changed.
+
+    `code` is the first word of the server's reply, such as NOJOB, KEYREUSED or TOOLARGE; the
+    reference of the protocol says what each means.
+    """
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(f"{code} {text}")
+        self.code = code
+        self.text = text
+
+
+class JobFailed(PenstockError):
+    """The job is dead: its attempts are used up, or its task said that no further one helps.
+
+    `type` and `message` are the last error's. `traceback` is its full text as the worker sent it,
+    or empty when it could not be had at once; `show(job_id).errors` has those of all attempts.
+    """
+
+    def __init__(
+        self,
+        job_id: int,
+        type: str,
+        message: str,
+        traceback: str = "",
+        *,
+        summary: str = "failed",
+    ) -> None:
+        super().__init__(f"job {job_id} {summary}: {type}: {message}")
+        self.job_id = job_id
+        self.type = type
+        self.message = message
+        self.traceback = traceback
+
+
+class WaitTimeout(PenstockError):
+    """The wait ended before the job did. The job goes on: `wait(job_id)` waits on."""
+
+    def __init__(self, job_id: int, text: str) -> None:
+        super().__init__(text)
+        self.job_id = job_id
+
+
+class ResultInvalid(PenstockError):
+    """The job succeeded and its result is not what was expected: no JSON, or of another type."""
+
+
+class ConnectionLost(PenstockError):
+    """No server could be reached, and what was asked for did not happen."""
+
+
+class OutcomeUnknown(PenstockError):
+    """The connection was lost, or a write failed half-way: it may or may not have happened.
+
+    Submitting again with `options(key=error.key)` is safe: if the first submission was accepted,
+    it finds that job. `key` is None where the request carried none.
+    """
+
+    def __init__(self, text: str, key: str | None = None) -> None:
+        super().__init__(text)
+        self.key = key
+
+
+class ProtocolError(PenstockError):
+    """The server's reply is not what the protocol says: another server, or another version."""

@@ -1,0 +1,93 @@
+"""How a job is to be run and how long to wait for it, as a value that travels with a client."""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import Enum
+from typing import Final, TypedDict
+
+
+class Unset(Enum):
+    """The type of `UNSET`: an option that was not named, where None has a meaning of its own."""
+
+    UNSET = "unset"
+
+
+UNSET: Final = Unset.UNSET
+
+
+class Given(TypedDict, total=False):
+    """The options by name. None takes one back to its default; a key of None sends no key."""
+
+    queue: str | None
+    priority: int | None
+    delay_ms: int | None
+    at: datetime | int | None
+    timeout_ms: int | None
+    attempts: int | None
+    key: str | None
+    wait_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """None is for what the server decides. Its words on the wire are made once.
+
+    Queue, key and wait are not among `words`: they may differ from one request to the next.
+    """
+
+    queue: str | None = None
+    priority: int | None = None
+    delay_ms: int | None = None
+    at: int | None = None
+    timeout_ms: int | None = None
+    attempts: int | None = None
+    key: str | Unset | None = UNSET
+    wait_ms: int | None = None
+    words: bytes = field(init=False, repr=False, compare=False)
+    words_count: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.delay_ms is not None and self.at is not None:
+            raise ValueError("delay_ms and at exclude each other; set one of them to None")
+        words: list[bytes] = []
+        for keyword, value in (
+            (b"PRIORITY", self.priority),
+            (b"DELAY", self.delay_ms),
+            (b"AT", self.at),
+            (b"TIMEOUT", self.timeout_ms),
+            (b"ATTEMPTS", self.attempts),
+        ):
+            if value is not None:
+                words += (keyword, b"%d" % value)
+        object.__setattr__(self, "words", b"".join(map(bulk, words)))
+        object.__setattr__(self, "words_count", len(words))
+
+    def changed(self, given: Given) -> "Options":
+        """Return these options with some of them set anew.
+
+        Raises:
+            ValueError: `at` is a time without a zone, or stands beside `delay_ms`.
+        """
+        at = given.get("at")
+        if isinstance(at, datetime):
+            given = {**given, "at": unix_ms(at)}
+        return replace(self, **given)  # type: ignore[arg-type] # `at` is a number by now.
+
+
+def bulk(word: bytes) -> bytes:
+    """Encode one argument of a request."""
+    return b"$%d\r\n%b\r\n" % (len(word), word)
+
+
+def unix_ms(instant: datetime) -> int:
+    """Return a time as milliseconds since 1970, UTC.
+
+    Raises:
+        ValueError: it has no zone, so that it could be any of twenty-four.
+    """
+    if instant.tzinfo is None:
+        raise ValueError(
+            f"{instant.isoformat()} has no time zone; use datetime.now(UTC), or .astimezone() "
+            "for a local time"
+        )
+    return round(instant.timestamp() * 1000)
