@@ -13,6 +13,7 @@ from collections.abc import Collection, Container, Sequence
 from typing import Final
 
 from penstock.config.limits import CLAIM_WRITE_MS, DELAY_MS_MAX, LEASE_GRACE_MS
+from penstock.jobs.bounds import Bounds
 from penstock.jobs.changes import Change, Settled
 from penstock.jobs.errors import Draining, Invalid, LeaseLost, NoJob, NoQueue, TooLarge
 from penstock.jobs.leases import JitterSource, Lease, Leases
@@ -44,19 +45,20 @@ from penstock.jobs.waits import (
 
 _SUBMITTED: Final = next_state(None, Cause.SUBMIT)
 _DELAYED: Final = next_state(None, Cause.SCHEDULE)
+_BOUNDS: Final = Bounds()
 
 
 class Broker:
     """All jobs of one server, as far as memory holds them."""
 
-    def __init__(self, snapshot: Snapshot, policy: Policy) -> None:
+    def __init__(self, snapshot: Snapshot, policy: Policy, bounds: Bounds = _BOUNDS) -> None:
         self.policy = policy
         self.draining = False
         self._next_id: int = snapshot.next_id
-        self._ready = Ready()
-        self._schedule = Schedule()
+        self._ready = Ready(bounds)
+        self._schedule = Schedule(bounds.schedule_jobs_max)
         self._leases = Leases()
-        self._waits = Waits()
+        self._waits = Waits(bounds.waiters_max)
         # Claims that are not written, the oldest first; most jobs end before theirs would be.
         self._unwritten_claims: dict[JobId, Job] = {}
         self._changes: list[Change] = []

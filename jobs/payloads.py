@@ -1,6 +1,5 @@
 """Payloads of ready jobs, kept in memory as far as a budget goes; the store has them all."""
 
-from penstock.config.limits import PAYLOAD_CACHE_BYTES_MAX, PAYLOAD_CACHE_ITEM_BYTES_MAX
 from penstock.jobs.model import JobId
 
 
@@ -9,11 +8,7 @@ class PayloadCache:
 
     __slots__ = ("_bytes", "_payloads", "bytes_max", "item_bytes_max")
 
-    def __init__(
-        self,
-        bytes_max: int = PAYLOAD_CACHE_BYTES_MAX,
-        item_bytes_max: int = PAYLOAD_CACHE_ITEM_BYTES_MAX,
-    ) -> None:
+    def __init__(self, bytes_max: int, item_bytes_max: int) -> None:
         self.bytes_max = bytes_max
         self.item_bytes_max = item_bytes_max
         self._bytes = 0

@@ -6,12 +6,7 @@ wins, then the older; queues have no order of their own.
 
 from collections.abc import Container, Iterator, Sequence
 
-from penstock.config.limits import (
-    QUEUE_WINDOW_JOBS_MAX,
-    QUEUE_WINDOW_JOBS_MIN,
-    QUEUES_MAX,
-    WINDOWS_JOBS_MAX,
-)
+from penstock.jobs.bounds import Bounds
 from penstock.jobs.errors import Overloaded
 from penstock.jobs.model import Job, QueueName
 from penstock.jobs.payloads import PayloadCache
@@ -24,17 +19,18 @@ from penstock.jobs.window import Window
 class Ready:
     """Queues by name; a queue comes to be with its first job."""
 
-    __slots__ = ("_hungry", "_low", "_parked", "_payloads", "_window_jobs_max", "queues")
+    __slots__ = ("_bounds", "_hungry", "_low", "_parked", "_payloads", "_window_jobs_max", "queues")
 
-    def __init__(self) -> None:
+    def __init__(self, bounds: Bounds) -> None:
+        self._bounds = bounds
         self.queues: dict[QueueName, Queue] = {}
-        self._payloads = PayloadCache()
+        self._payloads = PayloadCache(bounds.payloads_bytes_max, bounds.payload_bytes_max)
         # Claimants by queue, in the order they came; a dict is an ordered set.
         self._parked: dict[QueueName, dict[Claimant, None]] = {}
         # Queues that got jobs while somebody waits for them, and those to be refilled.
         self._hungry: dict[QueueName, None] = {}
         self._low: dict[QueueName, None] = {}
-        self._window_jobs_max = QUEUE_WINDOW_JOBS_MAX
+        self._window_jobs_max = bounds.window_jobs_max
 
     def queue(self, name: QueueName) -> Queue:
         """Return a queue, which is made if there is none of that name."""
@@ -51,8 +47,9 @@ class Ready:
 
     def check_room(self, name: QueueName) -> None:
         """Raise Overloaded if a job of this queue would be one queue too many."""
-        if name not in self.queues and len(self.queues) >= QUEUES_MAX:
-            raise Overloaded(f"queue {name} would be one more, and queues", QUEUES_MAX)
+        queues_max = self._bounds.queues_max
+        if name not in self.queues and len(self.queues) >= queues_max:
+            raise Overloaded(f"queue {name} would be one more, and queues", queues_max)
 
     def add(self, job: Job, payload: bytes | None) -> None:
         queue = self.queue(job.queue)
@@ -167,8 +164,9 @@ class Ready:
         return queue
 
     def _share_memory(self, queue_count: int) -> None:
-        share = WINDOWS_JOBS_MAX // queue_count
-        jobs_max = max(QUEUE_WINDOW_JOBS_MIN, min(QUEUE_WINDOW_JOBS_MAX, share))
+        bounds = self._bounds
+        share = bounds.windows_jobs_max // queue_count
+        jobs_max = max(bounds.window_jobs_min, min(bounds.window_jobs_max, share))
         if jobs_max == self._window_jobs_max:
             return
         self._window_jobs_max = jobs_max

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 
-from penstock.config.limits import SCHEDULE_WINDOW_JOBS_MAX
 from penstock.jobs.model import Instant, Job, JobId
 from penstock.jobs.store.port import DueQuestion
 from penstock.jobs.window import Window
@@ -13,7 +12,7 @@ class Schedule:
 
     __slots__ = ("_low", "_window", "falling_due")
 
-    def __init__(self, jobs_max: int = SCHEDULE_WINDOW_JOBS_MAX) -> None:
+    def __init__(self, jobs_max: int) -> None:
         self._window = Window(jobs_max, complete=True)
         self._low = False
         self.falling_due: dict[JobId, Job] = {}

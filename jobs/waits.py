@@ -4,7 +4,6 @@ from typing import NewType
 
 from msgspec import Struct
 
-from penstock.config.limits import WAITERS_MAX
 from penstock.jobs.errors import Overloaded
 from penstock.jobs.model import Instant, Job, JobId, QueueName
 from penstock.jobs.timers import Timer, Timers
@@ -108,16 +107,17 @@ Effect = Delivery | Finish | Overdue
 class Waits:
     """All waiters and parked claimants that have a deadline, and the waiters by job."""
 
-    __slots__ = ("_by_job", "timers", "waiter_count")
+    __slots__ = ("_by_job", "_waiters_max", "timers", "waiter_count")
 
-    def __init__(self) -> None:
+    def __init__(self, waiters_max: int) -> None:
+        self._waiters_max = waiters_max
         self._by_job: dict[JobId, list[Waiter]] = {}
         self.timers: Timers[Claimant | Waiter] = Timers()
         self.waiter_count = 0
 
     def add(self, waiter: Waiter, now: Instant) -> None:
-        if self.waiter_count >= WAITERS_MAX:
-            raise Overloaded("calls and waits that are parked", WAITERS_MAX)
+        if self.waiter_count >= self._waiters_max:
+            raise Overloaded("calls and waits that are parked", self._waiters_max)
         self._by_job.setdefault(waiter.job_id, []).append(waiter)
         self.waiter_count += 1
         waiter.timer = self.timers.add(Instant(now + waiter.wait_ms), waiter)

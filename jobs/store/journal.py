@@ -11,7 +11,7 @@ writer idle while the next one is read. (Measured: docs/decisions/0003.)
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import anyio
 from anyio.abc import TaskStatus
@@ -79,13 +79,20 @@ class Journal:
         now: Callable[[], Instant],
         seconds: Callable[[], float],
         committed: Callable[[], None],
+        pause: Callable[[float], Awaitable[None]] = anyio.sleep,
+        run_changes: int = BATCH_RUN_CHANGES,
     ) -> None:
-        """Take the two clocks (wall and monotonic), and whom to call after each commit."""
+        """Take the two clocks (wall and monotonic), and whom to call after each commit.
+
+        How it pauses and how much it divides its work are arguments for the sake of tests.
+        """
         self._store = store
         self._broker = broker
         self._now = now
         self._seconds = seconds
         self._committed = committed
+        self._pause = pause
+        self._run_changes = run_changes
         self._runs: deque[Pending] = deque([Pending()])  # Never empty; the last one is open.
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
@@ -147,14 +154,14 @@ class Journal:
     @property
     def is_congested(self) -> bool:
         """Say whether so much waits that no more should be read from clients."""
-        if len(self._runs) * BATCH_RUN_CHANGES > BATCH_CHANGES_MAX:
+        if len(self._runs) * self._run_changes > BATCH_CHANGES_MAX:
             return True
         return sum(run.bytes_count for run in self._runs) > BATCH_BYTES_MAX
 
     def _open_run(self) -> Pending:
         """Return the run that the next request goes into."""
         run = self._runs[-1]
-        if run.changes_count >= BATCH_RUN_CHANGES:
+        if run.changes_count >= self._run_changes:
             run = Pending()
             self._runs.append(run)
         return run
@@ -257,7 +264,7 @@ class Journal:
             commit = await self._store.commit(batch)
         except StoreFull as still_full:
             self._undo(taken, batch, still_full)
-            await anyio.sleep(FULL_PAUSE_SECONDS)
+            await self._pause(FULL_PAUSE_SECONDS)
         else:
             self._apply(taken, batch, commit)
 
