@@ -13,7 +13,8 @@ from tests.store.test_schema import DATABASE
 def plan_of(statement: str) -> list[str]:
     connection = sqlite3.connect(":memory:", isolation_level=None)
     migrate(connection, DATABASE, read_migrations())
-    parameters = [1] * len(set(re.findall(r"\?\d", statement)))
+    numbered = set(re.findall(r"\?\d", statement))
+    parameters = [1] * (len(numbered) or statement.count("?"))
     rows = connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters).fetchall()
     connection.close()
     return [str(detail) for *_, detail in rows]

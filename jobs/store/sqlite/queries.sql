@@ -1,9 +1,10 @@
 -- Every statement of the SQLite store but its pragmas and migrations.
 --
--- Rows come as one JSON array of arrays (?1) and byte strings as one blob (?2) into which the
--- rows point with a position from 1 and a length; answers go back as one row with one JSON array.
--- So each statement is a single step, however many rows it moves: Python's sqlite3 lets go of the
--- interpreter lock at each step, and on a busy event loop gets it back milliseconds later.
+-- A row of parameters, (?, ?, …), stands for many (many_rows.py). Ids come as a JSON array, and
+-- answers go back as one row with one JSON array. So each statement is a single step or a few,
+-- however many rows it moves: Python's sqlite3 lets go of the interpreter lock at each step, and on
+-- a busy event loop gets it back milliseconds later. (Taking rows out of JSON costs three times
+-- what inserting them does: docs/decisions/0010.)
 --
 -- It all runs on SQLite 3.40.
 
@@ -15,10 +16,7 @@ INSERT INTO queues (name) VALUES (?1)
 INSERT INTO jobs (
     id, queue_id, task, state, rank, priority, attempts_max, timeout_ms, submitted_at, due_at
 )
-SELECT
-    value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6,
-    value ->> 7, value ->> 8, value ->> 9
-FROM json_each(?1)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: insert_keyed_jobs
 -- Submissions with and without keys. One whose key is taken is left out.
@@ -26,56 +24,43 @@ INSERT INTO jobs (
     id, queue_id, task, state, rank, priority, attempts_max, timeout_ms, submitted_at, due_at,
     key, fingerprint
 )
-SELECT
-    value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6,
-    value ->> 7, value ->> 8, value ->> 9, value ->> 10, substr(?2, value ->> 11, value ->> 12)
-FROM json_each(?1)
-WHERE true
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (key) WHERE key IS NOT NULL DO NOTHING
 
 -- name: select_key_holders
--- Of the rows of insert_keyed_jobs those that were left out: id, holder's id, same request?
+-- Of submissions (id, key, position and length of the fingerprint in ?2) those that were left out:
+-- id, holder's id, same request?
 SELECT json_group_array(json_array(
     asked.value ->> 0,
     holder.id,
-    holder.fingerprint = substr(?2, asked.value ->> 11, asked.value ->> 12)
+    holder.fingerprint = substr(?2, asked.value ->> 2, asked.value ->> 3)
 ))
 FROM json_each(?1) AS asked
-JOIN jobs AS holder ON holder.key = asked.value ->> 10
+JOIN jobs AS holder ON holder.key = asked.value ->> 1
 WHERE holder.id <> asked.value ->> 0
 
 -- name: insert_payloads
-INSERT INTO payloads (job_id, payload)
-SELECT value ->> 0, substr(?2, value ->> 1, value ->> 2) FROM json_each(?1)
-
--- name: insert_payload
-INSERT INTO payloads (job_id, payload) VALUES (?1, ?2)
+INSERT INTO payloads (job_id, payload) VALUES (?, ?)
 
 -- name: insert_results
-INSERT INTO results (job_id, result)
-SELECT value ->> 0, substr(?2, value ->> 1, value ->> 2) FROM json_each(?1)
-
--- name: insert_result
-INSERT INTO results (job_id, result) VALUES (?1, ?2)
+INSERT INTO results (job_id, result) VALUES (?, ?)
 
 -- name: update_jobs
--- Only what may change after submission.
+-- Only what may change after submission. The columns are id and the seven in the order below.
 UPDATE jobs SET
-    state = changed.value ->> 1,
-    due_at = changed.value ->> 2,
-    attempt = changed.value ->> 3,
-    failures = changed.value ->> 4,
-    claimed_at = changed.value ->> 5,
-    finished_at = changed.value ->> 6,
-    remove_at = changed.value ->> 7
-FROM json_each(?1) AS changed
-WHERE jobs.id = changed.value ->> 0
+    state = column2,
+    due_at = column3,
+    attempt = column4,
+    failures = column5,
+    claimed_at = column6,
+    finished_at = column7,
+    remove_at = column8
+FROM (VALUES (?, ?, ?, ?, ?, ?, ?, ?))
+WHERE jobs.id = column1
 
 -- name: insert_failed_attempts
 INSERT INTO failed_attempts (job_id, attempt, worker, claimed_at, failed_at, error)
-SELECT
-    value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5
-FROM json_each(?1)
+VALUES (?, ?, ?, ?, ?, ?)
 
 -- name: select_removable
 -- Jobs to remove until ?1, at most ?2: id, queue, state.

@@ -1,7 +1,6 @@
-"""Between the values of the port and the JSON and blobs that the statements take and give.
+"""Between the values of the port and the rows and JSON that the statements take and give.
 
-This is the only Python that runs for each row, and it holds the interpreter lock while it does:
-tuples, one call of msgspec, one join.
+This is the only Python that runs for each row, and it holds the interpreter lock while it does.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,13 +10,14 @@ import msgspec
 
 from penstock.jobs.model import FailedAttempt, Instant, Job, JobId, QueueName, State, TaskName
 from penstock.jobs.store.port import KeyHolder, Submission
+from penstock.jobs.store.sqlite.many_rows import Row
 
 # Never change a number: they are in everybody's files.
 STATES: Final = (State.SCHEDULED, State.READY, State.CLAIMED, State.COMPLETED, State.DEAD)
 _STATE_CODES: Final = {state: code for code, state in enumerate(STATES)}
 
-# A blob that is larger is bound by a statement of its own, so that a batch of large payloads is
-# never in memory twice. At this size the copy costs as much as the statement.
+# A blob that is larger is bound, and read, by a statement of its own: SQLite copies what passes
+# through it, and a batch of large payloads must not be in memory twice.
 SHARED_BLOB_BYTES_MAX: Final = 16 * 1024
 
 # SQLite's `substr` gives NULL instead of an empty blob when the whole blob is empty, so there is
@@ -59,114 +59,86 @@ def encode_ids(job_ids: Iterable[int]) -> str:
     return _encode(list(job_ids)).decode()
 
 
-def encode_submissions(
-    submissions: Sequence[Submission], queue_ids: Mapping[QueueName, int]
-) -> str:
+def submission_rows(
+    submissions: Iterable[Submission], queue_ids: Mapping[QueueName, int]
+) -> list[Row]:
     """Return the rows of insert_jobs."""
     ready = State.READY
-    return _encode(
-        [
-            (
-                job.id,
-                queue_ids[job.queue],
-                job.task,
-                1 if job.state is ready else 0,
-                job.rank,
-                job.priority,
-                job.attempts_max,
-                job.timeout_ms,
-                job.submitted_at,
-                job.due_at,
-            )
-            for submission in submissions
-            for job in (submission.job,)
-        ]
-    ).decode()
+    return [
+        (
+            job.id,
+            queue_ids[job.queue],
+            job.task,
+            1 if job.state is ready else 0,
+            job.rank,
+            job.priority,
+            job.attempts_max,
+            job.timeout_ms,
+            job.submitted_at,
+            job.due_at,
+        )
+        for submission in submissions
+        for job in (submission.job,)
+    ]
 
 
-def encode_keyed_submissions(
+def keyed_submission_rows(
     submissions: Sequence[Submission], queue_ids: Mapping[QueueName, int]
-) -> tuple[str, bytes]:
-    """Return the rows of insert_keyed_jobs and the fingerprints they point to."""
-    ready = State.READY
+) -> list[Row]:
+    """Return the rows of insert_keyed_jobs."""
+    return [
+        (*row, submission.job.key, submission.fingerprint if submission.job.key else None)
+        for row, submission in zip(
+            submission_rows(submissions, queue_ids), submissions, strict=True
+        )
+    ]
+
+
+def encode_keys(submissions: Iterable[Submission]) -> tuple[str, bytes]:
+    """Return the parameters of select_key_holders."""
     rows = []
     fingerprints = [_FRONT]
     position = _POSITION_FIRST
     for submission in submissions:
-        job = submission.job
-        length: int | None = None
-        if job.key is not None:
-            fingerprint = submission.fingerprint
-            length = len(fingerprint)
-            fingerprints.append(fingerprint)
-        rows.append(
-            (
-                job.id,
-                queue_ids[job.queue],
-                job.task,
-                1 if job.state is ready else 0,
-                job.rank,
-                job.priority,
-                job.attempts_max,
-                job.timeout_ms,
-                job.submitted_at,
-                job.due_at,
-                job.key,
-                position if length is not None else None,
-                length,
-            )
-        )
-        position += length or 0
+        if submission.job.key is not None:
+            length = len(submission.fingerprint)
+            rows.append((submission.job.id, submission.job.key, position, length))
+            fingerprints.append(submission.fingerprint)
+            position += length
     return _encode(rows).decode(), b"".join(fingerprints)
 
 
-def encode_updates(jobs: Iterable[Job]) -> str:
+def update_rows(jobs: Iterable[Job]) -> list[Row]:
     """Return the rows of update_jobs."""
     codes = _STATE_CODES
-    return _encode(
-        [
-            (
-                job.id,
-                codes[job.state],
-                job.due_at,
-                job.attempt,
-                job.failures,
-                job.claimed_at,
-                job.finished_at,
-                job.remove_at,
-            )
-            for job in jobs
-        ]
-    ).decode()
+    return [
+        (
+            job.id,
+            codes[job.state],
+            job.due_at,
+            job.attempt,
+            job.failures,
+            job.claimed_at,
+            job.finished_at,
+            job.remove_at,
+        )
+        for job in jobs
+    ]
 
 
-def encode_blobs(blobs: Iterable[tuple[int, bytes]]) -> tuple[str, bytes]:
-    """Return the rows of insert_payloads or insert_results, and the blob they point to."""
-    rows = []
-    pieces = [_FRONT]
-    position = _POSITION_FIRST
-    for job_id, piece in blobs:
-        length = len(piece)
-        rows.append((job_id, position, length))
-        pieces.append(piece)
-        position += length
-    return _encode(rows).decode(), b"".join(pieces)
-
-
-def encode_failed_attempts(failed_attempts: Iterable[FailedAttempt]) -> str:
-    return _encode(
-        [
-            (
-                failed.job_id,
-                failed.attempt,
-                _storable(failed.worker),
-                failed.claimed_at,
-                failed.failed_at,
-                _storable(failed.error),
-            )
-            for failed in failed_attempts
-        ]
-    ).decode()
+def failed_attempt_rows(failed_attempts: Iterable[FailedAttempt]) -> list[Row]:
+    """Return the rows of insert_failed_attempts."""
+    return [
+        (
+            failed.job_id,
+            failed.attempt,
+            _storable(failed.worker),
+            failed.claimed_at,
+            failed.failed_at,
+            _storable(failed.error),
+        )
+        for failed in failed_attempts
+    ]
 
 
 def _storable(text: str) -> str:

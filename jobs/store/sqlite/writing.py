@@ -2,24 +2,33 @@
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 from penstock.jobs.model import JobId, QueueName, State
 from penstock.jobs.store.port import Batch, Commit, KeyHolder, Removal, Submission
+from penstock.jobs.store.sqlite.many_rows import ManyRows, Row
 from penstock.jobs.store.sqlite.queues import QueueNumbers
 from penstock.jobs.store.sqlite.rows import (
     SHARED_BLOB_BYTES_MAX,
     STATES,
     decode_holders,
     decode_removable,
-    encode_blobs,
-    encode_failed_attempts,
     encode_ids,
-    encode_keyed_submissions,
-    encode_submissions,
-    encode_updates,
+    encode_keys,
+    failed_attempt_rows,
+    keyed_submission_rows,
+    submission_rows,
+    update_rows,
 )
 from penstock.jobs.store.sqlite.statements import SQL
+
+_INSERT_JOBS: Final = ManyRows(SQL["insert_jobs"])
+_INSERT_KEYED_JOBS: Final = ManyRows(SQL["insert_keyed_jobs"])
+_INSERT_PAYLOADS: Final = ManyRows(SQL["insert_payloads"])
+_INSERT_RESULTS: Final = ManyRows(SQL["insert_results"])
+_UPDATE_JOBS: Final = ManyRows(SQL["update_jobs"])
+_INSERT_FAILED_ATTEMPTS: Final = ManyRows(SQL["insert_failed_attempts"])
 
 
 def writes_anything(batch: Batch) -> bool:
@@ -41,14 +50,12 @@ def write(
     if batch.submissions:
         commit.duplicates = _submit(connection, queues, batch.submissions)
     if batch.updates:
-        updated = connection.execute(SQL["update_jobs"], (encode_updates(batch.updates),))
-        assert updated.rowcount == len(batch.updates), "updated jobs are known"
+        updated_count = _UPDATE_JOBS.execute(connection, update_rows(batch.updates))
+        assert updated_count == len(batch.updates), "updated jobs are known"
     if batch.results:
-        _write_blobs(connection, "result", batch.results)
+        _write_blobs(connection, _INSERT_RESULTS, batch.results)
     if batch.failed_attempts:
-        connection.execute(
-            SQL["insert_failed_attempts"], (encode_failed_attempts(batch.failed_attempts),)
-        )
+        _INSERT_FAILED_ATTEMPTS.execute(connection, failed_attempt_rows(batch.failed_attempts))
 
 
 def _submit(
@@ -57,34 +64,34 @@ def _submit(
     queues.number(connection, {submission.job.queue for submission in submissions})
     duplicates: Mapping[JobId, KeyHolder] = {}
     if all(submission.job.key is None for submission in submissions):
-        connection.execute(SQL["insert_jobs"], (encode_submissions(submissions, queues.ids),))
+        _INSERT_JOBS.execute(connection, submission_rows(submissions, queues.ids))
     else:
-        rows = encode_keyed_submissions(submissions, queues.ids)
-        inserted = connection.execute(SQL["insert_keyed_jobs"], rows)
-        if inserted.rowcount < len(submissions):
-            (holders,) = connection.execute(SQL["select_key_holders"], rows).fetchone()
+        rows = keyed_submission_rows(submissions, queues.ids)
+        inserted_count = _INSERT_KEYED_JOBS.execute(connection, rows)
+        if inserted_count < len(submissions):
+            asked = encode_keys(submissions)
+            (holders,) = connection.execute(SQL["select_key_holders"], asked).fetchone()
             duplicates = decode_holders(holders)
-        assert inserted.rowcount + len(duplicates) == len(submissions), "each is written or not"
-    written = (
+        assert inserted_count + len(duplicates) == len(submissions), "each is written or not"
+    written = [
         (submission.job.id, submission.payload)
         for submission in submissions
         if submission.job.id not in duplicates
-    )
-    _write_blobs(connection, "payload", written)
+    ]
+    _write_blobs(connection, _INSERT_PAYLOADS, written)
     return duplicates
 
 
 def _write_blobs(
-    connection: sqlite3.Connection, noun: str, blobs: Iterable[tuple[JobId, bytes]]
+    connection: sqlite3.Connection, insert: ManyRows, blobs: Sequence[tuple[JobId, bytes]]
 ) -> None:
-    shared = []
-    for job_id, blob in blobs:
-        if len(blob) <= SHARED_BLOB_BYTES_MAX:
-            shared.append((job_id, blob))
+    shared: list[Row] = []
+    for blob in blobs:
+        if len(blob[1]) <= SHARED_BLOB_BYTES_MAX:
+            shared.append(blob)
         else:
-            connection.execute(SQL[f"insert_{noun}"], (job_id, blob))
-    if shared:
-        connection.execute(SQL[f"insert_{noun}s"], encode_blobs(shared))
+            insert.execute(connection, [blob])
+    insert.execute(connection, shared)
 
 
 def _remove(
