@@ -1,9 +1,10 @@
 """Requests that are sent together: one round trip for all of them."""
 
+import copy
 from collections.abc import Callable, Coroutine
 from functools import partial
 from types import TracebackType
-from typing import Any, Generic, ParamSpec, Self, TypeVar, overload
+from typing import Any, Generic, ParamSpec, Self, TypeVar, Unpack, overload
 
 from msgspec import structs
 
@@ -13,6 +14,7 @@ from penstock.client.composer import Composer
 from penstock.client.errors import JobFailed, PenstockError
 from penstock.client.info import JobInfo, QueueInfo
 from penstock.client.job import Job
+from penstock.client.options import Given
 from penstock.client.requests import Request
 from penstock.client.tasks import AnyTask, Decode, TaskLike, decode_json, decoder_of, keep_bytes
 from penstock.config.limits import CLIENT_PIPELINE_REQUESTS_MAX
@@ -81,11 +83,16 @@ class Pipeline:
     ) -> None:
         self._perform = perform
         self._composer = composer
-        self._connection = connection
-        self._collected: list[tuple[Request[Any], Pending[Any]]] = []
-        self._count = 0
-        self._failed_count = 0
-        self._first_error: PenstockError | None = None
+        self._batch = _Batch(connection)
+
+    def options(self, **given: Unpack[Given]) -> Self:
+        """Return a view of this pipeline with other options; its requests join the same order.
+
+        The options are those of `Client.options`.
+        """
+        changed = copy.copy(self)
+        changed._composer = self._composer.changed(given)
+        return changed
 
     def __enter__(self) -> Self:
         return self
@@ -97,15 +104,10 @@ class Pipeline:
         trace: TracebackType | None,
     ) -> None:
         if kind is not None:
-            self._collected.clear()
+            self._batch.forget()
             return
-        self._send()
-        if self._first_error is not None:
-            self._first_error.add_note(
-                f"{self._failed_count} of the pipeline's {self._count} requests failed; "
-                "this is the first of them"
-            )
-            raise self._first_error
+        self._batch.send()
+        self._batch.raise_first_error()
 
     @overload
     def submit(
@@ -172,13 +174,39 @@ class Pipeline:
         return self._collect(structs.replace(request, read=read))
 
     def _collect(self, request: Request[Any]) -> Pending[Any]:
+        return self._batch.collect(request)
+
+
+class _Batch:
+    """What a pipeline has collected; its views with other options share it."""
+
+    def __init__(self, connection: BlockingConnection) -> None:
+        self._connection = connection
+        self._collected: list[tuple[Request[Any], Pending[Any]]] = []
+        self._count = 0
+        self._failed_count = 0
+        self._first_error: PenstockError | None = None
+
+    def collect(self, request: Request[Any]) -> Pending[Any]:
         pending: Pending[Any] = Pending()
         self._collected.append((request, pending))
         if len(self._collected) >= CLIENT_PIPELINE_REQUESTS_MAX:
-            self._send()
+            self.send()
         return pending
 
-    def _send(self) -> None:
+    def forget(self) -> None:
+        self._collected.clear()
+
+    def raise_first_error(self) -> None:
+        if self._first_error is None:
+            return
+        self._first_error.add_note(
+            f"{self._failed_count} of the pipeline's {self._count} requests failed; "
+            "this is the first of them"
+        )
+        raise self._first_error
+
+    def send(self) -> None:
         collected, self._collected = self._collected, []
         slots = self._connection.perform_all([request for request, _ in collected])
         self._count += len(collected)
