@@ -72,7 +72,7 @@ def submit(
     with open_client(server) as client:
         job_id = client.options(**options).submit_raw(task, content).id
         if wait_ms is not None:
-            _write_result(client.options(wait_ms=wait_ms).wait_raw(job_id), as_json=as_json)
+            _write_result(client.wait_raw(job_id, wait_ms=wait_ms), as_json=as_json)
         elif as_json:
             write_json({"id": job_id})
         else:
@@ -107,7 +107,7 @@ def wait(
     """Wait for a job that was submitted, and print its result."""
     number, wait_ms = read_job_id(job_id), read_wait_ms(wait)
     with open_client(server) as client:
-        result = client.options(wait_ms=wait_ms).wait_raw(number)
+        result = client.wait_raw(number, wait_ms=wait_ms)
     _write_result(result, as_json=as_json)
 
 

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from penstock.cli.options import choose_password, choose_server
 
 if TYPE_CHECKING:
     from penstock.client import Client
 
-# A person waits at the terminal: long enough for a server that is being restarted, no longer.
-RETRY_MS: Final = 5_000
 
-
-def open_client(server: str | None, *, retry_ms: int = RETRY_MS) -> Client:
-    """Make the client for `--server`; it connects when it is entered."""
+def open_client(server: str | None) -> Client:
+    """Make the client for `--server`. Entering it connects; a wrong address shows at once."""
     address = choose_server(server)
     from penstock.client import Client
 
-    return Client(address, password=choose_password(), retry_ms=retry_ms)
+    return Client(address, password=choose_password(), name="penstock-cli")

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Annotated, Final, TypeVar, cast
 
 import typer
 
@@ -15,6 +15,9 @@ from penstock.config.durations import parse_duration_ms
 from penstock.config.kinds import WholeNumber
 from penstock.config.layers import SERVER_VARIABLE
 from penstock.config.limits import ATTEMPTS_MAX, PRIORITY_DEFAULT, PRIORITY_MAX
+
+if TYPE_CHECKING:
+    from penstock.client.options import Given
 
 DEFAULT_SERVER: Final = "127.0.0.1:7711"
 PASSWORD_VARIABLE: Final = "PENSTOCK_PASSWORD"
@@ -106,7 +109,7 @@ class SubmitFlags:
         ),
     ] = None
 
-    def for_client(self) -> dict[str, Any]:
+    def for_client(self) -> "Given":
         """Return what was given, as the client's `options` takes it.
 
         Raises:
@@ -123,7 +126,7 @@ class SubmitFlags:
             "attempts": read_option("--attempts", _ATTEMPTS, self.attempts),
             "key": self.key,
         }
-        return {name: value for name, value in given.items() if value is not None}
+        return cast("Given", {name: value for name, value in given.items() if value is not None})
 
 
 SUBMIT_FLAGS: Final = group_of(SubmitFlags)

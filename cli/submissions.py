@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +16,11 @@ from penstock.cli.exits import CommandFailed, Exit, mistake
 from penstock.cli.lines import BATCH_LINES_MAX, Line, read_batches
 from penstock.cli.output import note, plain_bytes, result_line, write
 from penstock.cli.progress import Silence, progress
-from penstock.client import JobFailed, Refused, WaitTimeout
-from penstock.config.limits import CLIENT_RETRY_MS_DEFAULT
+from penstock.client import JobFailed, PenstockError, Refused, WaitTimeout
 
 if TYPE_CHECKING:
-    from penstock.client import Client, Given
+    from penstock.client import Client
+    from penstock.client.options import Given
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +47,11 @@ def submit_file(file: str, order: Order, server: str | None) -> None:
     Raises:
         CommandFailed: a line was refused, or a job that was waited for did not succeed.
     """
-    with _opened(file) as descriptor:
-        # A server that is not there is told at once; one that goes away later is waited for.
-        with open_client(server) as probe:
-            probe.execute("PING")
-        with open_client(server, retry_ms=CLIENT_RETRY_MS_DEFAULT) as client:
-            with progress(descriptor) as shown:
-                submissions = _submit_lines(client, descriptor, order, shown)
-            if order.wait_ms is not None:
-                _write_results(client, submissions, order)
+    with _opened(file) as descriptor, open_client(server) as client:
+        with progress(descriptor) as shown:
+            submissions = _submit_lines(client, descriptor, order, shown)
+        if order.wait_ms is not None:
+            _write_results(client, submissions, order)
 
 
 @contextmanager
@@ -99,8 +95,9 @@ def _submit_batch(
 ) -> tuple[list[Submission], list[tuple[int, Refused]]]:
     key = order.options.get("key")
     submissions, refusals = [], []
-    with client.pipeline() as pipeline:
-        asked = []
+    asked = []
+    # Leaving the block raises the first error; each line's own is asked for below.
+    with suppress(PenstockError), client.pipeline() as pipeline:
         for line in batch:
             options: Given = {**order.options}
             if key is not None:
@@ -139,8 +136,8 @@ def _write_results(client: Client, submissions: list[Submission], order: Order) 
     for first in range(0, len(submissions), BATCH_LINES_MAX):
         batch = submissions[first : first + BATCH_LINES_MAX]
         left_ms = max(0, round((deadline - time.monotonic()) * 1000))
-        with client.options(wait_ms=left_ms).pipeline() as pipeline:
-            asked = [pipeline.wait_raw(each.id) for each in batch]
+        with suppress(PenstockError), client.pipeline() as pipeline:
+            asked = [pipeline.wait_raw(each.id, wait_ms=left_ms) for each in batch]
         for submission, answer in zip(batch, asked, strict=True):
             try:
                 _write_result(submission, answer.value, order)
