@@ -36,6 +36,7 @@ class IoThread:
         self._note = note
         self._guard = guard
         self._runtime: Runtime | None = None
+        self._drain_asked = False
         self._started = threading.Event()
         self.exit = Exit.BROKEN
 
@@ -51,15 +52,17 @@ class IoThread:
             self._runtime.wake()
 
     def drain(self) -> None:
-        """Ask for the end of the work."""
+        """Ask for the end of the work. For signal handlers: it may come before the thread."""
+        self._drain_asked = True
         if self._runtime is not None:
             self._runtime.drain_soon()
 
     def _run(self, work: Callable[[Runtime], Awaitable[Exit]]) -> None:
         try:
-            with asyncio.Runner() as runner:
-                with low_numbers_taken():
-                    runner.get_loop()
+            with low_numbers_taken():
+                runner = asyncio.Runner()
+                runner.get_loop()
+            with runner:
                 self.exit = runner.run(self._main(work))
         except BaseException:
             self._streams.say(f"stopped by an error of its own:\n{traceback.format_exc()}")
@@ -75,6 +78,8 @@ class IoThread:
                 async_jobs=AsyncJobs(tasks, self._note, self._guard),
                 say=self._streams.say,
             )
+            if self._drain_asked:
+                self._runtime.drain_soon()
             self._started.set()
             ended = await work(self._runtime)
             if ended is Exit.LOST:

@@ -19,7 +19,7 @@ from penstock.worker.child import PASSWORD_VARIABLE
 from penstock.worker.note import Note, new_note_fd
 from penstock.worker.output import OutputDrain
 from penstock.worker.process_log import ProcessLog
-from penstock.worker.process_tree import COOKIE_VARIABLE, kill_group, kill_tree
+from penstock.worker.process_tree import COOKIE_VARIABLE, kill_tree, signal_group
 
 _REPORT_BYTES_MAX = 64 * 1024
 
@@ -60,6 +60,7 @@ class WorkerProcess:
         self.started_at = time.monotonic()
         self.note = note
         self.killed_for: str | None = None
+        self.ending = anyio.Event()  # It has exited or is to be killed: time to bury it.
         self.exited = anyio.Event()
         self.reported = anyio.Event()
         self.report = ""  # What it said about its app, once `reported`: "ready …" or "error …".
@@ -74,11 +75,16 @@ class WorkerProcess:
         self._drains = [self._drain("stdout"), self._drain("stderr")]
 
     def kill(self, reason: str) -> None:
-        """Kill the process and its group; the first reason is the one that counts."""
-        if self.killed_for is None:
-            self.killed_for = reason
-        if not self.exited.is_set():
-            kill_group(self.pid)
+        """Have the process killed, by whoever waits for `ending`; the first reason counts.
+
+        It is only stopped here: what it started is found by its descent, while it exists.
+        """
+        if self.ending.is_set():
+            return
+        self.killed_for = reason
+        signal_group(self.pid, signal.SIGSTOP)
+        self.reported.set()
+        self.ending.set()
 
     def terminate(self) -> None:
         """Ask the process to finish what it runs and to exit."""
@@ -87,17 +93,21 @@ class WorkerProcess:
                 os.kill(self.pid, signal.SIGTERM)
 
     async def bury(self) -> str:
-        """Kill what the process left behind, reap it and tell how it ended.
+        """Kill what there is of the process, reap it and tell how it ended.
 
-        To be called once, after its exit. When this returns nothing of it runs any more.
+        To be called once, after `ending`. When this returns nothing of it runs any more.
         """
-        # It is a zombie still, so its number is its own and descent from it can be seen.
+        # It is stopped or a zombie, so its number is its own and descent from it can be seen.
         await to_thread.run_sync(kill_tree, self.pid, self._cookie)
+        await self.exited.wait()
         returncode = self._popen.wait()
         for drain in self._drains:
             drain.close()
         self._close_report()
-        return self.killed_for or f"WorkerDied: {self.name} (pid {self.pid}) {ending(returncode)}"
+        return self.killed_for or f"WorkerDied: {self} {manner_of_death(returncode)}"
+
+    def __str__(self) -> str:
+        return f"{self.name} (pid {self.pid})"
 
     @property
     def returncode(self) -> int | None:
@@ -116,7 +126,8 @@ class WorkerProcess:
 
     def _read_report(self) -> None:
         assert self._report_fd is not None
-        self.report = os.read(self._report_fd, _REPORT_BYTES_MAX).decode(errors="replace")
+        with contextlib.suppress(BlockingIOError):
+            self.report = os.read(self._report_fd, _REPORT_BYTES_MAX).decode(errors="replace")
         self._close_report()
 
     def _close_report(self) -> None:
@@ -129,7 +140,10 @@ class WorkerProcess:
     def _notice_exit(self) -> None:
         self._loop.remove_reader(self._pidfd)
         os.close(self._pidfd)
+        if self._report_fd is not None:
+            self._read_report()
         self.exited.set()
+        self.ending.set()
 
 
 def start_process(
@@ -180,7 +194,7 @@ def start_process(
     return process, own_socket
 
 
-def ending(returncode: int) -> str:
+def manner_of_death(returncode: int) -> str:
     """Say how a process ended, given subprocess' return code."""
     if returncode >= 0:
         return f"exited with code {returncode} while it ran this job"

@@ -37,11 +37,10 @@ def parse_status(text: str) -> ProcessStatus:
     return ProcessStatus(int(before.split(" ", 1)[0]), state, int(parent), int(session))
 
 
-def kill_group(pid: int) -> None:
-    """Kill a process and its group at once, without looking for those that left it."""
-    for kill in (os.killpg, os.kill):
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            kill(pid, signal.SIGKILL)
+def signal_group(pid: int, signal_number: signal.Signals) -> None:
+    """Send a signal to a process that leads a group, and to its group."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal_number)
 
 
 def kill_tree(root: int, cookie: str) -> int:

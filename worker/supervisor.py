@@ -1,8 +1,10 @@
 """Keeps worker processes alive, and ends them when they must end."""
 
+import asyncio
 import contextlib
 import os
 import random
+import signal
 import socket
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -22,6 +24,8 @@ _REPORT_SECONDS: Final = 30.0
 _WATCH_SECONDS: Final = 1.0
 # Where a server is at hand it ends what is overdue; this comes after it, if it does not.
 _OVERDUE_GRACE_NS: Final = 1_000_000_000
+# From the end of a worker's connection to the end of the worker.
+_LOST_GRACE_SECONDS: Final = 2.0
 # Beyond it a killed process hangs in the kernel, and waiting for it would hang us.
 _KILL_SECONDS: Final = 10.0
 
@@ -192,12 +196,10 @@ class Supervisor:
                 process.terminate()
             await process.reported.wait()
             self._judge_report(process)
-            await process.exited.wait()
+            await process.ending.wait()
         finally:
-            if not process.exited.is_set():
-                process.kill("the worker was stopped with its server")
+            process.kill(f"WorkerDied: {process} was stopped with its supervisor")
             with anyio.move_on_after(_KILL_SECONDS, shield=True):
-                await process.exited.wait()
                 reason = await process.bury()
                 self._end(process, link, reason)
         return process.note.jobs_started > 0
@@ -206,7 +208,9 @@ class Supervisor:
         self._processes.pop(process.name, None)
         self._links.pop(process.name, None)
         link.close(reason, process.note.started)
-        expected = self._draining.is_set() and process.returncode == Exit.DRAINED
+        # One that was told to end before it could listen was ended by the signal itself.
+        drained = process.returncode in (Exit.DRAINED, -signal.SIGTERM)
+        expected = self._draining.is_set() and drained
         log = self._log.info if expected else self._log.warning
         log("worker ended", worker=process.name, pid=process.pid, code=process.returncode)
         if process.returncode == Exit.REFUSED and self._options.remote is not None:
@@ -228,9 +232,10 @@ class Supervisor:
         self._scope.cancel()
 
     def _lost(self, process: WorkerProcess, why: str) -> None:
-        # A worker that drains closes its connection just before it exits.
-        if not (self._draining.is_set() or process.exited.is_set()):
-            process.kill(f"WorkerDied: {process.name} (pid {process.pid}) was ended: {why}")
+        # Mostly it is about to exit, drained or crashed, and then that is what there is to tell.
+        asyncio.get_running_loop().call_later(
+            _LOST_GRACE_SECONDS, process.kill, f"WorkerDied: {process} was ended because {why}"
+        )
 
     async def _watch(self) -> None:
         """End what runs beyond its deadline. No event tells of a task that hangs in C code."""

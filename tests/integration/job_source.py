@@ -25,6 +25,7 @@ class GivenJob:
     verdict: str = ""
     data: bytes = b""
     worker: str = ""
+    given: asyncio.Event = field(default_factory=asyncio.Event)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     def end(self, verdict: str, data: bytes) -> None:
@@ -87,6 +88,7 @@ class SourceConnection(asyncio.Protocol):
         self.on_lost = on_lost
         self.held: set[int] = set()
         self.closed_for: str | None = None
+        self.lost = asyncio.Event()
         self._parser = RequestParser()
         self._parser.authenticated = True
         self._replies: deque[bytes | None] = deque()
@@ -101,6 +103,7 @@ class SourceConnection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.source.connections.remove(self)
+        self.lost.set()
         if self._parked is not None:
             self._parked.cancel()
         if self.closed_for is None:
@@ -140,6 +143,7 @@ class SourceConnection(asyncio.Protocol):
             job = self.source.jobs[self.source.waiting.popleft()]
             job.attempt += 1
             job.worker = self.worker
+            job.given.set()
             self.held.add(job.id)
             yield claimed_job(
                 job.id, job.attempt, b"default", job.task.encode(), job.payload, job.timeout_ms
