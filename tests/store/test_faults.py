@@ -122,6 +122,48 @@ async def test_leases_end_on_the_room_that_was_set_aside(
     assert (await again.load()).leases_ended_count == 1
 
 
+async def test_leases_that_cannot_end_keep_the_store_from_loading(
+    shelf: SqliteShelf, store: Store, faults: Faults
+) -> None:
+    await submit(store, a_job(1))
+    await store.commit(Batch(updates=[claimed(a_job(1))]))
+    again = await shelf.open()
+    faults.plan("UPDATE jobs", "SQLITE_FULL", times=2)
+
+    with pytest.raises(StoreFull):
+        await again.load()
+
+    assert (await again.load()).leases_ended_count == 1
+
+
+async def test_queues_that_cannot_be_forgotten_are_kept(
+    shelf: SqliteShelf, store: Store, faults: Faults
+) -> None:
+    await submit(store, job := a_job(1, queue="old"))
+    await store.commit(Batch(updates=[completed(claimed(job), remove_at=NOW)]))
+    await store.commit(Batch(removal=Removal(NOW, 1)))
+    again = await shelf.open()
+    faults.plan("DELETE FROM queues", "SQLITE_FULL")
+
+    assert (await again.load()).counts == {}
+
+    await submit(again, a_job(2, queue="old"))
+    assert await head_of(again, "old") == [2]
+
+
+async def test_queues_that_fail_to_be_forgotten_are_a_failure(
+    shelf: SqliteShelf, store: Store, faults: Faults
+) -> None:
+    await submit(store, job := a_job(1))
+    await store.commit(Batch(updates=[completed(claimed(job), remove_at=NOW)]))
+    await store.commit(Batch(removal=Removal(NOW, 1)))
+    again = await shelf.open()
+    faults.plan("DELETE FROM queues", "SQLITE_IOERR")
+
+    with pytest.raises(StoreFailed):
+        await again.load()
+
+
 async def test_a_checkpoint_that_finds_no_room_harms_nothing(store: Store, faults: Faults) -> None:
     await submit(store, a_job(1))
     faults.plan("PRAGMA wal_checkpoint", "SQLITE_FULL")
@@ -142,6 +184,14 @@ def test_a_hole_of_the_right_length_is_no_room(tmp_path: Path) -> None:
         file.truncate(1 << 20)
 
     assert not Reserve(tmp_path, 1 << 20).release()
+
+
+def test_what_stands_in_the_place_of_the_room_is_none(tmp_path: Path) -> None:
+    (tmp_path / RESERVE_NAME).mkdir()
+    reserve = Reserve(tmp_path, 1 << 20)
+
+    assert not reserve.restore()
+    assert not reserve.release()
 
 
 # --- a disk that fails ---------------------------------------------------------------------------

@@ -112,6 +112,13 @@ def test_a_network_file_system_is_refused_by_its_name(tmp_path: Path, kind: str)
         prepare_directory(tmp_path, mounts)
 
 
+def test_a_file_system_that_is_not_listed_is_taken_on_trust(tmp_path: Path) -> None:
+    mounts = tmp_path / "mountinfo"
+    mounts.write_text("21 1 0:999 / /elsewhere rw - nfs4 server:/x rw\n")
+
+    prepare_directory(tmp_path, mounts)
+
+
 def test_where_the_kernel_does_not_tell_the_file_system_is_taken_on_trust(tmp_path: Path) -> None:
     prepare_directory(tmp_path, tmp_path / "no mountinfo here")
 
@@ -310,6 +317,20 @@ async def test_a_database_opens_on_the_room_that_was_set_aside(tmp_path: Path) -
     faults.plan("PRAGMA journal_mode", "SQLITE_FULL")
 
     await open_and_close(tmp_path, faults.connect)
+
+
+async def test_a_disk_that_stays_full_is_refused(tmp_path: Path) -> None:
+    await open_and_submit(tmp_path)
+    faults = Faults()
+    faults.plan("PRAGMA journal_mode", "SQLITE_FULL", times=2)
+
+    assert "there is no room on its disk" in await refusal_of(tmp_path, faults.connect)
+
+
+async def test_a_lock_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    (tmp_path / LOCK_NAME).symlink_to("/dev/full")
+
+    assert "there is no room on its disk" in await refusal_of(tmp_path)
 
 
 async def test_a_killed_process_leaves_a_database_that_opens(tmp_path: Path) -> None:

@@ -64,6 +64,13 @@ def test_a_log_without_a_whole_header_has_lost_nothing(tmp_path: Path, length: i
     assert lost(tmp_path, write_log(tmp_path, 3)[:length]) == 0
 
 
+@pytest.mark.parametrize("position", [0, 3, 8, 10])
+def test_a_log_that_says_nothing_of_its_pages_cannot_be_judged(
+    tmp_path: Path, position: int
+) -> None:
+    assert lost(tmp_path, with_flipped_bit(write_log(tmp_path, 4), position)) == 0
+
+
 def test_a_whole_log_has_lost_nothing(tmp_path: Path) -> None:
     log = write_log(tmp_path, 9, rows=3)
 
