@@ -105,10 +105,20 @@ class Broker:
         return Submission(job, payload, b"" if request.key is None else fingerprint(request))
 
     def wait(self, waiter: Waiter, now: Instant) -> None:
-        """Park a waiter until its job finishes.
+        """Park a waiter until its job, which was stored just now, finishes or the wait ends.
 
-        Whether it has finished already is in the store: the caller asks for the record, after
-        this call so that no ending is missed, and passes it to `settle_wait`.
+        Raises:
+            Overloaded: too many wait.
+        """
+        self._waits.add(waiter, now)
+        self._waits.start(waiter)
+
+    def wait_unless_finished(self, waiter: Waiter, now: Instant) -> None:
+        """Park a waiter whose job may have finished, or may never have been.
+
+        That is in the store: the caller asks for the record, after this call so that no ending is
+        missed, and passes it to `settle_wait`. The wait cannot end before: however short it is,
+        it finds a result that is there.
 
         Raises:
             Overloaded: too many wait.
@@ -116,7 +126,7 @@ class Broker:
         self._waits.add(waiter, now)
 
     def settle_wait(self, waiter: Waiter, record: JobRecord | None) -> None:
-        """Answer a waiter if its job had finished before it came.
+        """Answer a waiter if its job had finished before it came; else its wait may end.
 
         Raises:
             NoJob: there is no such job; the waiter is parked no longer.
@@ -124,7 +134,9 @@ class Broker:
         if record is None:
             if self._waits.remove(waiter):
                 raise NoJob(waiter.job_id)
-        elif record.job.state in FINISHED and self._waits.remove(waiter):
+        elif record.job.state not in FINISHED:
+            self._waits.start(waiter)
+        elif self._waits.remove(waiter):
             self._effects.append(Finish(waiter, outcome_of(record)))
 
     def unwait(self, waiter: Waiter) -> None:

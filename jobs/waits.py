@@ -42,14 +42,18 @@ class Claimant:
 
 
 class Waiter:
-    """A request that is answered when a job finishes. `token` as above."""
+    """A request that is answered when a job finishes. `token` as above.
 
-    __slots__ = ("job_id", "timer", "token", "wait_ms")
+    `until` is None while it is not parked.
+    """
+
+    __slots__ = ("job_id", "timer", "token", "until", "wait_ms")
 
     def __init__(self, *, job_id: JobId, wait_ms: int, token: object) -> None:
         self.job_id = job_id
         self.wait_ms = wait_ms
         self.token = token
+        self.until: Instant | None = None
         self.timer: Timer[Claimant | Waiter] | None = None
 
 
@@ -120,13 +124,18 @@ class Waits:
             raise Overloaded("calls and waits that are parked", self._waiters_max)
         self._by_job.setdefault(waiter.job_id, []).append(waiter)
         self.waiter_count += 1
-        waiter.timer = self.timers.add(Instant(now + waiter.wait_ms), waiter)
+        waiter.until = Instant(now + waiter.wait_ms)
+
+    def start(self, waiter: Waiter) -> None:
+        """Let a wait end when its time is over, if it has not ended already."""
+        if waiter.until is not None:
+            waiter.timer = self.timers.add(waiter.until, waiter)
 
     def remove(self, waiter: Waiter) -> bool:
         """Forget a waiter; say whether it was still waiting."""
-        waiters = self._by_job.get(waiter.job_id, [])
-        if waiter not in waiters:
+        if waiter.until is None:
             return False
+        waiters = self._by_job[waiter.job_id]
         waiters.remove(waiter)
         if not waiters:
             del self._by_job[waiter.job_id]
@@ -148,5 +157,6 @@ class Waits:
 
     def _forget(self, waiter: Waiter) -> None:
         self.waiter_count -= 1
+        waiter.until = None
         if waiter.timer is not None:
             self.timers.cancel(waiter.timer)

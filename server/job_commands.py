@@ -172,8 +172,10 @@ def _wait(
     engine = session.engine
     reply = _WaitReply(session, slot)
     waiter = reply.waiter = Waiter(job_id=job_id, wait_ms=wait_ms, token=reply)
+    broker = engine.broker
+    park = broker.wait_unless_finished if may_be_finished else broker.wait
     try:
-        engine.broker.wait(waiter, engine.clock.now_ms())
+        park(waiter, engine.clock.now_ms())
     except Refused as refusal:
         slot.fill(error(ErrorCode(refusal.code), str(refusal)))
         return
