@@ -7,7 +7,7 @@ connects again when the connection is lost.
 import asyncio
 import socket
 from collections import deque
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar, cast
 
 from penstock.client.backoff import Backoff
 from penstock.client.endpoint import Endpoint, tune, why
@@ -151,7 +151,8 @@ class AsyncConnection(asyncio.Protocol):
     # --- what the loop calls -------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
+        # uvloop's transports have the methods of asyncio's without being its subclasses.
+        transport = cast(asyncio.Transport, transport)
         sock = transport.get_extra_info("socket")
         if sock is not None:
             tune(sock)
