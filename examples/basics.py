@@ -14,13 +14,13 @@ def echo(value: Any = None) -> Any:
 
 
 @task
-def add(*numbers: float) -> float:
+def add(*numbers: int | float) -> int | float:
     """Return the sum of the arguments."""
     return sum(numbers)
 
 
 @task
-def sleep(seconds: float) -> float:
+def sleep(seconds: int | float) -> int | float:
     """Sleep, then return how long: work that takes its time."""
     time.sleep(seconds)
     return seconds
