@@ -87,7 +87,11 @@ def keyed_submission_rows(
 ) -> list[Row]:
     """Return the rows of insert_keyed_jobs."""
     return [
-        (*row, submission.job.key, submission.fingerprint if submission.job.key else None)
+        (
+            *row,
+            submission.job.key,
+            submission.fingerprint if submission.job.key is not None else None,
+        )
         for row, submission in zip(
             submission_rows(submissions, queue_ids), submissions, strict=True
         )
