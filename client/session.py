@@ -220,7 +220,8 @@ class Session(Generic[Owner]):
         self._why_apart = reason
 
     def tick(self, now: float) -> Failures[Owner]:
-        """Do what is due: send deferred requests again, notice a silent server, give up."""
+        """Do what is due: give up, send deferred requests again, notice a silent server."""
+        failures = self._give_up(now)
         if self._phase is Phase.OPEN:
             if now >= self._answer_due():
                 self.broken = self.broken or "the server did not answer in time"
@@ -230,7 +231,6 @@ class Session(Generic[Owner]):
                 self._deferred.clear()
         elif self._phase is Phase.GREETING and now >= self._greeting_due():
             self.broken = self.broken or "the server did not answer the greeting"
-        failures = self._give_up(now)
         if failures:
             self._count_size()
         return failures
