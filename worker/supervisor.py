@@ -90,7 +90,7 @@ class Supervisor:
         self._slots_closed = anyio.Event()
         self._usable = anyio.Event()
         self._failure: AppError | WorkersRefused | None = None
-        self._scope = anyio.CancelScope()
+        self._scope: anyio.CancelScope | None = None
         self.restarts_total = 0
 
     @property
@@ -116,7 +116,7 @@ class Supervisor:
             self._slots_closed.set()
             task_status.started()
             await anyio.sleep_forever()
-        with self._scope:
+        with anyio.CancelScope() as self._scope:
             async with anyio.create_task_group() as tasks:
                 self._slots_open = self._count
                 tasks.start_soon(self._watch)
@@ -229,6 +229,7 @@ class Supervisor:
 
     def _give_up(self, failure: AppError | WorkersRefused) -> None:
         self._failure = self._failure or failure
+        assert self._scope is not None
         self._scope.cancel()
 
     def _lost(self, process: WorkerProcess, why: str) -> None:

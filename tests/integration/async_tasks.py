@@ -1,6 +1,7 @@
 """An app of async tasks only: its worker claims several jobs at a time."""
 
 import asyncio
+import sys
 
 from penstock.worker import task
 
@@ -17,5 +18,6 @@ async def meet(parties: int) -> str:
 
 @task
 async def nap(seconds: float) -> float:
+    sys.stdout.write("napping\n")
     await asyncio.sleep(seconds)
     return seconds

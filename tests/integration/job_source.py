@@ -134,7 +134,7 @@ class SourceConnection(asyncio.Protocol):
         self.held.clear()
 
     def answer_claim(self) -> None:
-        if self._claim_count and self.source.waiting:
+        if self._claim_count and self.source.waiting and not self.transport.is_closing():
             self._fill_claim(array(list(self._take())))
             self._write()
 

@@ -136,8 +136,7 @@ async def test_async_jobs_run_side_by_side() -> None:
 async def test_async_jobs_finish_in_a_drain() -> None:
     async with running_workers(ASYNC) as workers:
         jobs = [workers.source.add("nap", b"[0.3]") for _ in range(5)]
-        for job in jobs:
-            await job.given.wait()
+        await workers.events.wait_for("output", 5)
         await workers.supervisor.drain()
 
     assert {job.verdict for job in jobs} == {"completed"}
