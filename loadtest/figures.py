@@ -49,7 +49,7 @@ def machine_lines(machine: Machine) -> list[str]:
     return [
         f"- {machine.processors} processors ({machine.processor}), {machine.memory_gib} GiB, "
         f"{machine.system}",
-        f"- {machine.python}, SQLite {machine.sqlite}, Penstock {machine.penstock}",
+        f"- {machine.python}, Penstock {machine.penstock}",
     ]
 
 

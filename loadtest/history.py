@@ -1,8 +1,8 @@
 """The history checker: what clients saw and workers did, held against what must always be true.
 
 Clients note every request and its outcome, workers note every attempt they begin, and at the end
-the server is asked for all jobs. The rules below are the promises of design.md, numbered as in
-docs/benchmarks.md. Nothing here looks at a server: a history is a value, and so is the verdict.
+the server is asked for all jobs. The rules below are what must hold whatever was killed when.
+Nothing here looks at a server: a history is a value, and so is the verdict.
 """
 
 from collections import defaultdict

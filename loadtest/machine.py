@@ -2,7 +2,6 @@
 
 import os
 import platform
-import sqlite3
 import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -24,7 +23,6 @@ class Machine(Struct, frozen=True):
     memory_gib: float
     system: str
     python: str
-    sqlite: str
     penstock: str
 
 
@@ -40,7 +38,6 @@ def describe_machine() -> Machine:
         memory_gib=round(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30, 1),
         system=f"{platform.system()} {platform.release()}",
         python=f"{platform.python_implementation()} {platform.python_version()}",
-        sqlite=sqlite3.sqlite_version,
         penstock=ours,
     )
 
