@@ -19,6 +19,7 @@ from penstock.cli.options import (
     Task,
     Wait,
     read_job_id,
+    read_task,
     read_wait_ms,
 )
 from penstock.cli.output import (
@@ -60,7 +61,7 @@ def submit(
     as_json: Json = False,
 ) -> None:
     """Submit a job, or one for each line of a file, and print the ids once they are on disk."""
-    options, wait_ms = flags.for_client(), read_wait_ms(wait)
+    task, options, wait_ms = read_task(task), flags.for_client(), read_wait_ms(wait)
     if file is not None and payload is not None:
         raise mistake("PAYLOAD and --file exclude each other; give one of them")
     if file is not None:
@@ -89,7 +90,7 @@ def call(
     as_json: Json = False,
 ) -> None:
     """Submit a job, wait for it, and print its result: penstock call add '[2,3]' prints 5."""
-    options, wait_ms = flags.for_client(), read_wait_ms(wait)
+    task, options, wait_ms = read_task(task), flags.for_client(), read_wait_ms(wait)
     if wait_ms is not None:
         options["wait_ms"] = wait_ms
     content = _read_payload(payload)

@@ -19,11 +19,19 @@ def _explain_client(error: Exception) -> CommandFailed | None:
 
     match error:
         case errors.JobFailed():
-            return CommandFailed(Exit.JOB_FAILED, str(error))
+            more = f"(penstock show {error.job_id} has the traceback)"
+            return CommandFailed(Exit.JOB_FAILED, f"{error} {more}")
         case errors.WaitTimeout():
-            return CommandFailed(Exit.TIMEOUT, str(error))
+            return CommandFailed(
+                Exit.TIMEOUT,
+                f"job {error.job_id} did not finish in time and goes on;"
+                f" penstock wait {error.job_id} waits on",
+            )
         case errors.Refused():
             return CommandFailed(Exit.REFUSED, str(error))
+        case errors.OutcomeUnknown(key=str(key)):
+            again = f"the same command with --key {key} is safe to repeat"
+            return CommandFailed(Exit.UNREACHABLE, f"{error}; {again}")
         case errors.PenstockError():
             return CommandFailed(Exit.UNREACHABLE, str(error))
         case _:

@@ -115,6 +115,8 @@ class SubmitFlags:
         Raises:
             CommandFailed: an option cannot be understood.
         """
+        for name, text in (("--queue", self.queue), ("--key", self.key)):
+            read_option(name, require_utf8, text)
         if self.delay is not None and self.at is not None:
             raise mistake("--delay and --at exclude each other; give one of them")
         given = {
@@ -156,7 +158,23 @@ def read_option(name: str, read: Callable[[str], Read], text: str | None) -> Rea
     try:
         return read(text)
     except ValueError as error:
-        raise mistake(f"{name} is {text}: {error}") from error
+        shown = text.encode(errors="backslashreplace").decode()
+        raise mistake(f"{name} is {shown}: {error}") from error
+
+
+def require_utf8(text: str) -> str:
+    """Return the text, which came from the command line, if it can be sent as UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("it must be UTF-8 text") from None
+    return text
+
+
+def read_task(text: str) -> str:
+    name = read_option("TASK", require_utf8, text)
+    assert name is not None
+    return name
 
 
 def read_wait_ms(text: str | None) -> int | None:

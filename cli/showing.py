@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from penstock.cli.connection import open_client
-from penstock.cli.options import JobIdArgument, Json, Server, read_job_id
+from penstock.cli.options import JobIdArgument, Json, Server, read_job_id, read_option, require_utf8
 from penstock.cli.output import (
     plain_bytes,
     printable,
@@ -56,6 +56,7 @@ def queues(
     as_json: Json = False,
 ) -> None:
     """List the queues with how many jobs are in which state, or show one queue."""
+    read_option("NAME", require_utf8, name)
     with open_client(server) as client:
         if name is None:
             _write_queues(client.queues(), as_json=as_json)

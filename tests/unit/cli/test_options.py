@@ -44,6 +44,7 @@ def test_a_time_without_a_zone_is_a_local_one() -> None:
     at = SubmitFlags(at="2027-01-31T08:00").for_client()["at"]
 
     assert at == datetime(2027, 1, 31, 8).astimezone()
+    assert isinstance(at, datetime)
     assert at.tzinfo is not None
 
 
