@@ -256,7 +256,7 @@ async def test_failed_attempts_are_listed_in_order(store: Store) -> None:
     ]
 
 
-@pytest.mark.parametrize("strange", ["\0", "\ud800", "a\0b", "\udfff\ud800"])
+@pytest.mark.parametrize("strange", ["\ud800", "\udfff\ud800"])
 async def test_an_error_text_that_cannot_be_stored_as_it_is_does_not_stop_the_batch(
     store: Store, strange: str
 ) -> None:
@@ -275,7 +275,7 @@ async def test_an_error_text_that_cannot_be_stored_as_it_is_does_not_stop_the_ba
 
 async def test_a_long_traceback_is_kept_whole(store: Store) -> None:
     job = claimed(a_job(1))
-    error = "E: " + 'line "x"\n\t\x1b[31m\\' * 5_000
+    error = "E: " + 'line "x"\n\t\x1b[31m\\\0' * 5_000
     await submit(store, a_job(1))
 
     await store.commit(Batch(updates=[job], failed_attempts=[failed_attempt(job, error)]))

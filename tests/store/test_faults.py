@@ -44,7 +44,7 @@ MOMENTS = ["BEGIN", "INSERT INTO queues", "INSERT INTO jobs", "INSERT INTO paylo
 
 @pytest.mark.parametrize("moment", MOMENTS)
 async def test_a_full_disk_refuses_a_batch_and_keeps_nothing_of_it(
-    store: Store, faults: Faults, moment: str
+    shelf: SqliteShelf, store: Store, faults: Faults, moment: str
 ) -> None:
     faults.plan(moment, "SQLITE_FULL")
 
@@ -54,7 +54,9 @@ async def test_a_full_disk_refuses_a_batch_and_keeps_nothing_of_it(
     assert await record_of(store, 1) is None
     commit = await submit(store, a_job(2, queue="new", key="k"))
     assert commit.duplicates == {}
-    assert await head_of(store, "new") == [2]
+    again = await shelf.open()
+    await again.load()
+    assert await head_of(again, "new") == [2]
 
 
 async def test_what_is_under_way_ends_on_the_room_that_was_set_aside(

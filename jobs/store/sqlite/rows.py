@@ -146,10 +146,8 @@ def failed_attempt_rows(failed_attempts: Iterable[FailedAttempt]) -> list[Row]:
 
 
 def _storable(text: str) -> str:
-    """Replace what SQLite's text cannot hold: lone surrogates and NUL."""
-    return (
-        text.encode("utf-8", "replace").decode("utf-8").replace("\0", "\N{REPLACEMENT CHARACTER}")
-    )
+    """Replace what UTF-8 cannot hold: lone surrogates."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 # --- out -----------------------------------------------------------------------------------------
