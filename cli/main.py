@@ -15,8 +15,8 @@ from penstock.cli.version import version, write_version
 # Click's UsageError, which older versions of typer take from click and newer ones bring along.
 _UsageError: Final[type[Exception]] = typer.BadParameter.__mro__[1]
 
-_EPILOG: Final = "Exit codes: " + " ".join(
-    f"{code.value} {meaning}" for code, meaning in MEANINGS.items()
+_EPILOG: Final = "Exit codes: " + " · ".join(
+    f"{code.value} {meaning.removesuffix('.')}" for code, meaning in MEANINGS.items()
 )
 
 app: Final = typer.Typer(

@@ -29,16 +29,13 @@ Server = Annotated[
     typer.Option(
         metavar="ADDRESS",
         help="HOST:PORT or unix:PATH. The password is read from PENSTOCK_PASSWORD."
-        f" (env: {SERVER_VARIABLE})",
-        show_default=DEFAULT_SERVER,
+        f" (default: {DEFAULT_SERVER}; env: {SERVER_VARIABLE})",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Write JSON, for programs.")]
 Wait = Annotated[
     str | None,
-    typer.Option(
-        metavar="DURATION", help="Wait this long for the job to finish.", show_default="1h"
-    ),
+    typer.Option(metavar="DURATION", help="Wait this long for the job to finish. (default: 1h)"),
 ]
 JobIdArgument = Annotated[
     str, typer.Argument(metavar="ID", help="The job's id, as submit printed it.")
@@ -47,7 +44,7 @@ Task = Annotated[str, typer.Argument(metavar="TASK", help="The task's name.")]
 Payload = Annotated[
     str | None,
     typer.Argument(
-        metavar="[PAYLOAD]",
+        metavar="PAYLOAD",
         help="What the task gets, as it is: for Python tasks JSON, where [1,2] are two arguments,"
         " an object is keyword arguments and anything else is one argument."
         " - reads standard input; nothing is no arguments.",
@@ -62,14 +59,13 @@ class SubmitFlags:
 
     queue: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="The queue it waits in.", show_default="default"),
+        typer.Option(metavar="NAME", help="The queue it waits in. (default: default)"),
     ] = None
     priority: Annotated[
         str | None,
         typer.Option(
             metavar="N",
-            help=f"0 is the most urgent, {PRIORITY_MAX} the least.",
-            show_default=str(PRIORITY_DEFAULT),
+            help=f"0 is the most urgent, {PRIORITY_MAX} the least. (default: {PRIORITY_DEFAULT})",
         ),
     ] = None
     delay: Annotated[
@@ -88,24 +84,22 @@ class SubmitFlags:
         str | None,
         typer.Option(
             metavar="DURATION",
-            help="How long an attempt may run.",
-            show_default="timeout_ms of the server",
+            help="How long an attempt may run. (default: timeout_ms of the server)",
         ),
     ] = None
     attempts: Annotated[
         str | None,
         typer.Option(
             metavar="N",
-            help="After how many failures it is dead.",
-            show_default="attempts_max of the server",
+            help="After how many failures it is dead. (default: attempts_max of the server)",
         ),
     ] = None
     key: Annotated[
         str | None,
         typer.Option(
             metavar="KEY",
-            help="Submit once: a key the server knows already gives the first job.",
-            show_default="a random key",
+            help="Submit once: a key the server knows already gives the first job."
+            " (default: a random key)",
         ),
     ] = None
 

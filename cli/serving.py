@@ -41,7 +41,7 @@ class WorkerFlags:
     )
     processes: Annotated[
         str | None,
-        typer.Option(metavar="N", help="Worker processes.", show_default="one for each CPU"),
+        typer.Option(metavar="N", help="Worker processes. (default: one for each CPU)"),
     ] = None
     concurrency: Annotated[str, typer.Option(metavar="N", help=KEYS["concurrency"].meaning)] = str(
         CONCURRENCY_DEFAULT

@@ -27,8 +27,8 @@ _CONFIG_FLAG: Final = flag(
         str | None,
         typer.Option(
             metavar="FILE",
-            help=f"Read settings from this TOML file. (env: {CONFIG_VARIABLE})",
-            show_default="penstock.toml, if there is one",
+            help="Read settings from this TOML file."
+            f" (default: penstock.toml, if there is one; env: {CONFIG_VARIABLE})",
         ),
     ],
 )
@@ -39,8 +39,7 @@ def _flag_of(key: Key) -> object:
     option = typer.Option(
         key.flag,
         metavar=_METAVARS.get(key.name, _metavar(key)),
-        help=f"{key.meaning} (env: {key.variable})",
-        show_default=key.show(key.default),
+        help=f"{key.meaning} (default: {key.show(key.default)}; env: {key.variable})",
         rich_help_panel=key.group,
     )
     return Annotated[str | None, option]

@@ -50,7 +50,7 @@ def show(job_id: JobIdArgument, server: Server = None, as_json: Json = False) ->
 
 def queues(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="Only this queue, with its counters.")
+        str | None, typer.Argument(metavar="NAME", help="Only this queue, with its counters.")
     ] = None,
     server: Server = None,
     as_json: Json = False,

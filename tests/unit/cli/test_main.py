@@ -37,7 +37,7 @@ def test_help_tells_the_exit_codes(penstock: Penstock) -> None:
     told = " ".join(re.sub("[│╭╮╰╯─]", " ", penstock("--help").out).split())
 
     for code, meaning in MEANINGS.items():
-        assert f"{code.value} {meaning}" in told
+        assert f"{code.value} {meaning.removesuffix('.')}" in told
 
 
 def test_without_a_verb_the_help_is_shown_and_it_is_a_mistake(penstock: Penstock) -> None:
