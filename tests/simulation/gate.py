@@ -1,0 +1,71 @@
+"""A store whose commits end when, and as, the test says."""
+
+import asyncio
+from collections.abc import Coroutine
+from enum import Enum
+from typing import Any, TypeVar
+
+from penstock.jobs.store.memory import MemoryStore
+from penstock.jobs.store.port import Batch, Commit, Snapshot, StoreFailed, StoreFull
+
+T = TypeVar("T")
+
+
+class End(Enum):
+    """How a commit ends."""
+
+    WRITTEN = "written"
+    FULL = "full"  # Nothing of it was written.
+    FAILED = "failed"  # Nothing of it was written, which nobody knows.
+    FAILED_LATE = "failed late"  # It was written, which nobody knows.
+
+
+def at_once(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine that waits for nothing."""
+    try:
+        coroutine.send(None)
+    except StopIteration as stop:
+        result: T = stop.value
+        return result
+    raise AssertionError("it waits")
+
+
+class GatedStore:
+    """The memory store behind a gate: `batch` waits before it until `end` is called."""
+
+    def __init__(self, inner: MemoryStore) -> None:
+        self._inner = inner
+        self._ended: asyncio.Future[Commit] | None = None
+        self.batch: Batch | None = None
+
+    async def load(self) -> Snapshot:
+        return await self._inner.load()
+
+    async def commit(self, batch: Batch) -> Commit:
+        assert self.batch is None, "one commit at a time"
+        self.batch = batch
+        self._ended = asyncio.get_running_loop().create_future()
+        return await self._ended
+
+    async def rest(self) -> None:
+        assert self.batch is None, "no rest during a commit"
+
+    async def close(self) -> None:
+        await self._inner.close()
+
+    def end(self, end: End) -> None:
+        """Let the commit in flight end."""
+        assert self.batch is not None
+        assert self._ended is not None
+        batch, self.batch = self.batch, None
+        if end is End.FULL:
+            self._ended.set_exception(StoreFull("no room"))
+            return
+        if end is End.FAILED:
+            self._ended.set_exception(StoreFailed("input/output error"))
+            return
+        commit = at_once(self._inner.commit(batch))
+        if end is End.WRITTEN:
+            self._ended.set_result(commit)
+        else:
+            self._ended.set_exception(StoreFailed("input/output error"))
