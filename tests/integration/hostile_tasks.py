@@ -75,7 +75,7 @@ def use_a_pool() -> list[int]:
 @task
 def leave_a_daemon(cleared: bool) -> int:
     """Start a process in a session of its own; return its id, and let the worker die of it."""
-    environment = {} if cleared else None
+    environment: dict[str, str] | None = {} if cleared else None
     daemon = subprocess.Popen(["sleep", "300"], start_new_session=True, env=environment)
     sys.stdout.write(f"daemon {daemon.pid}\n")
     time.sleep(300)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
 
 import anyio
 
@@ -90,7 +91,8 @@ async def hosted(context: AbstractAsyncContextManager[Workers]) -> AsyncIterator
             await leave.wait()
 
     task = loop.create_task(host())
-    await asyncio.wait([task, entered], return_when=asyncio.FIRST_COMPLETED)
+    either: list[asyncio.Future[Any]] = [task, entered]
+    await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
     if not entered.done():
         await task
     try:
