@@ -119,11 +119,12 @@ check: lint types test ## Run exactly what CI runs
 
 .PHONY: loadtest
 loadtest: $(INSTALLED) ## Measure a running server: make loadtest ARGS="--help"
-	@$(PY) -P -m penstock.loadtest $(ARGS)
+	@$(PY) -m penstock.loadtest $(ARGS)
 
 .PHONY: bench
-bench: $(INSTALLED) ## Measure the parser, the store and the server, one after another
-	@$(PY) -m loadtest.bench $(ARGS)
+bench: $(INSTALLED) ## Measure in turns with redis-server, then a backlog of a million jobs
+	@$(PY) -m penstock.loadtest peers $(ARGS)
+	@$(PY) -m penstock.loadtest backlog
 
 .PHONY: clean
 clean: ## Remove everything that make made
