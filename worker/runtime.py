@@ -142,17 +142,21 @@ class Runtime:
     # --- claims ---------------------------------------------------------------------------------
 
     def _pump(self) -> None:
-        """Send what has finished and ask for what can be run, in one write."""
+        """Ask for what can be run and send what has finished, in one write.
+
+        The claim goes first: its answer need not wait behind those of the outcomes, which come
+        after a commit. Nothing is waiting for theirs.
+        """
         if self._link is None or self._answers is None:
             return
-        for outcome in self._executor.finished():
-            self._answers.send(outcome)
-        for outcome in self._async_jobs.finished():
-            self._answers.send(outcome)
         jobs_max = self._jobs_to_claim()
         if jobs_max:
             self._claim_sent_at = self._loop.time()
             self._link.send(self._claim_command(jobs_max), self._claimed)
+        for outcome in self._executor.finished():
+            self._answers.send(outcome)
+        for outcome in self._async_jobs.finished():
+            self._answers.send(outcome)
         self._link.flush()
 
     def _jobs_to_claim(self) -> int:

@@ -1,4 +1,4 @@
-"""Statements for many rows: every number of rows is a sum of powers of two."""
+"""Statements for many rows: every number of rows is a sum of a few."""
 
 import sqlite3
 from collections.abc import Iterator

@@ -44,9 +44,18 @@ _HEADER_MAGIC: Final = b"SQLite format 3\0"
 _HEADER_APPLICATION_ID_AT: Final = 68
 
 
+# Statements that stay prepared: more than there are, those for many rows in all their sizes.
+PREPARED_STATEMENTS_MAX: Final = 256
+
+
 def connect(database: Path) -> sqlite3.Connection:
     """Open a database for a store. Transactions are begun and ended by statements of ours only."""
-    return sqlite3.connect(database, timeout=BUSY_SECONDS, isolation_level=None)
+    return sqlite3.connect(
+        database,
+        timeout=BUSY_SECONDS,
+        isolation_level=None,
+        cached_statements=PREPARED_STATEMENTS_MAX,
+    )
 
 
 @asynccontextmanager
