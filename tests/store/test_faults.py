@@ -84,6 +84,30 @@ async def test_a_disk_that_stays_full_refuses_everything(store: Store, faults: F
     assert await head_of(store) == [1]
 
 
+async def test_a_full_disk_lets_the_log_start_over(
+    store: Store, faults: Faults, tmp_path: Path
+) -> None:
+    await submit(store, *(a_job(i) for i in range(1, 500)))
+    grown = wal_bytes(tmp_path)
+    faults.plan("COMMIT", "SQLITE_FULL")
+    with pytest.raises(StoreFull):
+        await submit(store, a_job(500))
+
+    await submit(store, *(a_job(i) for i in range(500, 600)))
+
+    assert wal_bytes(tmp_path) == grown
+
+
+async def test_a_log_that_cannot_start_over_on_a_full_disk_is_a_failure(
+    store: Store, faults: Faults
+) -> None:
+    faults.plan("COMMIT", "SQLITE_FULL")
+    faults.plan("PRAGMA wal_checkpoint", "SQLITE_IOERR")
+
+    with pytest.raises(StoreFailed):
+        await submit(store, a_job(1))
+
+
 async def test_room_is_set_aside_again_when_there_is_some(
     store: Store, faults: Faults, tmp_path: Path
 ) -> None:
@@ -104,7 +128,7 @@ async def test_without_room_to_set_aside_only_new_jobs_are_refused(tmp_path: Pat
 
     async with open_sqlite_store(tmp_path, reserve_bytes=2**60) as store:
         await store.load()
-        with pytest.raises(StoreFull, match="MiB on its disk"):
+        with pytest.raises(StoreFull, match="MiB at the least"):
             await store.commit(Batch(submissions=submissions(a_job(3))))
         done = completed(claimed(a_job(1)), remove_at=NOW)
         await store.commit(Batch(updates=[done], results=[(JobId(1), b"1")]))

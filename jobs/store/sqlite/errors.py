@@ -38,10 +38,10 @@ def commit_error(error: sqlite3.Error, database: Path) -> StoreFailed:
     )
 
 
-def no_room(database: Path, free_bytes_wanted: int) -> StoreFull:
+def no_room(database: Path, reserve_bytes: int) -> StoreFull:
     return StoreFull(
-        f"no room for {database}: nothing of this batch was stored; free "
-        f"{free_bytes_wanted >> 20} MiB on its disk, and the server goes on by itself"
+        f"no room for {database}: nothing of this batch was stored; free space on its disk, "
+        f"{reserve_bytes >> 20} MiB at the least, and the server goes on by itself"
     )
 
 

@@ -23,13 +23,13 @@ class Reserve:
 
     def __init__(self, directory: Path, size: int = RESERVE_BYTES) -> None:
         self._path = directory / RESERVE_NAME
-        self._size = size
+        self.size = size
         self._is_there = self._takes_its_room()
 
     def restore(self) -> bool:
-        """Set the room aside if there is twice as much. Say whether it is set aside."""
+        """Set the room aside if there is as much. Say whether it is set aside."""
         try:
-            if not self._is_there and self._free_bytes() >= self.free_bytes_wanted:
+            if not self._is_there and self._free_bytes() >= self.size:
                 self._take_room()
         except OSError:
             self.release()
@@ -44,17 +44,12 @@ class Reserve:
             return False
         return was_there
 
-    @property
-    def free_bytes_wanted(self) -> int:
-        """How much must be free before the room is set aside again."""
-        return 2 * self._size
-
     def _takes_its_room(self) -> bool:
         try:
             found = self._path.stat()
         except FileNotFoundError:
             return False
-        return min(found.st_size, found.st_blocks * _BLOCK_BYTES) >= self._size
+        return min(found.st_size, found.st_blocks * _BLOCK_BYTES) >= self.size
 
     def _free_bytes(self) -> int:
         disk = os.statvfs(self._path.parent)
@@ -64,9 +59,9 @@ class Reserve:
         fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             if sys.platform == "linux":
-                os.posix_fallocate(fd, 0, self._size)
+                os.posix_fallocate(fd, 0, self.size)
             else:
-                os.write(fd, bytes(self._size))
+                os.write(fd, bytes(self.size))
         finally:
             os.close(fd)
         self._is_there = self._takes_its_room()

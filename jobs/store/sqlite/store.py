@@ -56,9 +56,18 @@ class SqliteStore:
         try:
             return self._commit_once(connection, batch)
         except StoreFull:
-            if not self._reserve.release() or batch.submissions:
+            if not self._make_room(connection) or batch.submissions:
                 raise
         return self._commit_once(connection, batch)
+
+    def _make_room(self, connection: sqlite3.Connection) -> bool:
+        """Give up what was set aside and let the log start over in its file. Say if that helps."""
+        released = self._reserve.release()
+        try:
+            self._checkpoints.move(connection)
+        except sqlite3.Error as error:
+            raise self._translated(connection, error) from error
+        return released
 
     def _commit_once(self, connection: sqlite3.Connection, batch: Batch) -> Commit:
         commit = Commit()
@@ -143,7 +152,7 @@ class SqliteStore:
         return self._failed
 
     def _no_room(self) -> StoreFull:
-        return no_room(self._database, self._reserve.free_bytes_wanted)
+        return no_room(self._database, self._reserve.size)
 
     def _roll_back(self, connection: sqlite3.Connection) -> bool:
         """Undo the open transaction, if SQLite has not done so. Say whether that worked."""
