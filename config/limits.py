@@ -83,6 +83,8 @@ CLAIM_WAIT_MS_MAX: Final = 300_000
 CALL_WAIT_MS_DEFAULT: Final = 3_600_000  # As long as a result is kept.
 CALL_WAIT_MS_MAX: Final = 24 * 3_600_000
 CLAIM_JOBS_MAX: Final = 1_000  # COUNT of one JOB.CLAIM.
+# Jobs of one JOB.CLAIM whose payloads are read from the store: they may be of the largest size.
+CLAIM_PAYLOADS_READ_MAX: Final = 16
 CLAIM_QUEUES_MAX: Final = 256  # Queues named by one JOB.CLAIM.
 
 # --- memory --------------------------------------------------------------------------------------

@@ -14,6 +14,9 @@ class PayloadCache:
         self._bytes = 0
         self._payloads: dict[JobId, bytes] = {}
 
+    def __contains__(self, job_id: JobId) -> bool:
+        return job_id in self._payloads
+
     def put(self, job_id: JobId, payload: bytes) -> None:
         size = len(payload)
         if size <= self.item_bytes_max and self._bytes + size <= self.bytes_max:

@@ -64,12 +64,20 @@ class Ready:
             self._hungry[job.queue] = None
 
     def take(self, names: Sequence[QueueName], jobs_max: int) -> list[Job]:
-        """Take out the most urgent jobs of some queues, at most *jobs_max*."""
+        """Take out the most urgent jobs of some queues, at most *jobs_max*.
+
+        Fewer if their payloads are not in memory: those are to be read, and may be large.
+        """
         jobs: list[Job] = []
+        to_read_count = 0
         while len(jobs) < jobs_max and (queue := self._most_urgent(names)) is not None:
             jobs.append(queue.ready.take_first())
             if queue.ready.is_low():
                 self._low[queue.name] = None
+            if jobs[-1].id not in self._payloads:
+                to_read_count += 1
+                if to_read_count >= CLAIM_PAYLOADS_READ_MAX:
+                    break
         return jobs
 
     def claim(self, job: Job) -> Claim:

@@ -54,7 +54,7 @@ class Connection(asyncio.Protocol):
         self._context = context
         self._limits = limits
         self._parser = RequestParser()
-        self._responses = ResponseQueue(self._flush_later)
+        self._responses = ResponseQueue(self._flush_later, held_bytes_max=limits.output_bytes_max)
         self._transport: asyncio.Transport | None = None
         self._paused = 0
         self._processing = False

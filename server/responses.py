@@ -29,13 +29,14 @@ class ResponseQueue:
     `held_bytes` counts what is complete and waits behind a slot that is not.
     """
 
-    __slots__ = ("_out", "_slots", "_when_ready", "held_bytes")
+    __slots__ = ("_held_bytes_max", "_out", "_slots", "_when_ready", "held_bytes")
 
-    def __init__(self, when_ready: Callable[[], None]) -> None:
-        """Take whom to call when a filled slot makes it worth calling `take`."""
+    def __init__(self, when_ready: Callable[[], None], *, held_bytes_max: int) -> None:
+        """Take whom to call when it is worth calling `take`, or more is held than should be."""
         self._slots: deque[Slot | bytes] = deque()
         self._out: list[bytes] = []
         self._when_ready = when_ready
+        self._held_bytes_max = held_bytes_max
         self.held_bytes = 0
 
     def __len__(self) -> int:
@@ -65,7 +66,9 @@ class ResponseQueue:
         assert slot.reply is not None
         self.held_bytes += len(slot.reply)
         # A closed queue has no slots: its replies have nobody to go to.
-        if self._slots and self._slots[0] is slot:
+        if not self._slots:
+            return
+        if self._slots[0] is slot or self.held_bytes > self._held_bytes_max:
             self._when_ready()
 
     def take(self) -> bytes:
