@@ -33,7 +33,7 @@ def fail(message: str = "asked to fail") -> None:
 
 
 @task
-async def nap(seconds: float) -> float:
+async def nap(seconds: int | float) -> int | float:
     """Sleep as `sleep` does, but leave the process free for other async tasks."""
     await asyncio.sleep(seconds)
     return seconds

@@ -3,9 +3,11 @@
 import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import PurePath
 from typing import Any, Final, TypeAlias
 
 import msgspec
+import msgspec.inspect
 
 from penstock.worker.errors import ArgumentError, TaskError
 from penstock.worker.task import annotations
@@ -67,7 +69,10 @@ class ArgumentDecoder:
     def _decoder(self, name: str, hints: Mapping[str, object]) -> msgspec.json.Decoder[Any]:
         hint: Any = hints.get(name, Any)
         try:
-            return msgspec.json.Decoder(hint)
+            known = msgspec.inspect.type_info(hint)
+            if isinstance(known, msgspec.inspect.CustomType) and not _is_path(known.cls):
+                raise TypeError(f"no JSON value is a {known.cls.__qualname__}")
+            return msgspec.json.Decoder(hint, dec_hook=_from_json)
         except (TypeError, RecursionError) as error:
             raise TaskError(
                 f"task {self._name}: JSON cannot be checked against the annotation of "
@@ -84,7 +89,7 @@ class ArgumentDecoder:
         types = tuple(hints.get(p.name, Any) for p in parameters)
         whole: Any = tuple.__class_getitem__(types)
         try:
-            return msgspec.json.Decoder(whole)
+            return msgspec.json.Decoder(whole, dec_hook=_from_json)
         except TypeError:
             return None
 
@@ -158,6 +163,18 @@ class ArgumentDecoder:
             text = f" e{text[1:]}" if text.startswith("Expected ") else f": {text}"
             raise ArgumentError(f"{self._name}(): '{shown or name}{path}'{text}") from None
         return value
+
+
+def _is_path(wanted: object) -> bool:
+    return isinstance(wanted, type) and issubclass(wanted, PurePath)
+
+
+def _from_json(wanted: type, value: object) -> object:
+    """Make what msgspec does not know: paths. What stays as it is msgspec refuses by its type."""
+    if _is_path(wanted) and isinstance(value, str):
+        path: object = wanted(value)
+        return path
+    return value
 
 
 def _text(error: Exception) -> str:

@@ -1,8 +1,13 @@
 """A claim: one job as the server gave it to this worker."""
 
+from typing import TypeAlias, cast
+
 from msgspec import Struct
 
 from penstock.protocol.reader import Reply
+
+# What the six parts of a job are if the server keeps to the protocol; it is checked afterwards.
+_Entry: TypeAlias = tuple[int, int, bytes, bytes, bytes, int]
 
 
 class Claim(Struct, frozen=True, gc=False):
@@ -32,14 +37,16 @@ def read_claims(reply: Reply) -> list[Claim]:
 
 
 def _read_claim(entry: Reply) -> Claim:
-    match entry:
-        case [
-            int(job_id),
-            int(attempt),
-            bytes(queue),
-            bytes(task),
-            bytes(payload),
-            int(timeout_ms),
-        ]:
-            return Claim(job_id, attempt, queue.decode(), task.decode(), payload, timeout_ms)
-    raise MalformedClaim(f"JOB.CLAIM was answered with a job of another shape: {entry!r:.100}")
+    try:
+        job_id, attempt, queue, task, payload, timeout_ms = cast(_Entry, entry)
+        numbers = job_id + attempt + timeout_ms
+        claim = Claim(job_id, attempt, queue.decode(), task.decode(), payload, timeout_ms)
+    except (TypeError, ValueError, AttributeError) as error:
+        raise _malformed(entry) from error
+    if type(numbers) is not int or type(payload) is not bytes:
+        raise _malformed(entry)
+    return claim
+
+
+def _malformed(entry: Reply) -> MalformedClaim:
+    return MalformedClaim(f"JOB.CLAIM was answered with a job of another shape: {entry!r:.100}")

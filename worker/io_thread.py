@@ -6,6 +6,8 @@ import threading
 import traceback
 from collections.abc import Awaitable, Callable
 
+import uvloop
+
 from penstock.worker.async_jobs import AsyncJobs
 from penstock.worker.descriptors import StandardStreams, low_numbers_taken
 from penstock.worker.executor import Executor
@@ -60,7 +62,7 @@ class IoThread:
     def _run(self, work: Callable[[Runtime], Awaitable[Exit]]) -> None:
         try:
             with low_numbers_taken():
-                runner = asyncio.Runner()
+                runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
                 runner.get_loop()
             with runner:
                 self.exit = runner.run(self._main(work))

@@ -1,13 +1,22 @@
 """A task's way back: its return value as JSON, or as the bytes of a raw task."""
 
 import math
+from pathlib import PurePath
 from typing import Final
 
 import msgspec
 
 from penstock.worker.errors import ResultError
 
-_ENCODER: Final = msgspec.json.Encoder()
+
+def _to_json(value: object) -> str:
+    """Write what msgspec does not know: paths."""
+    if isinstance(value, PurePath):
+        return str(value)
+    raise TypeError(f"a value of type {type(value).__qualname__}")
+
+
+_ENCODER: Final = msgspec.json.Encoder(enc_hook=_to_json)
 
 
 def encode_result(name: str, value: object) -> bytes:
@@ -20,7 +29,7 @@ def encode_result(name: str, value: object) -> bytes:
         encoded = _ENCODER.encode(value)
         # msgspec writes NaN and the infinities as null, which would lose them without a word.
         if b"null" in encoded and value is not None:
-            _refuse_non_finite(name, msgspec.to_builtins(value))
+            _refuse_non_finite(name, msgspec.to_builtins(value, enc_hook=_to_json))
     except RecursionError:
         raise ResultError(
             f"{name}() returned what JSON cannot hold: it contains itself or is nested too deep"

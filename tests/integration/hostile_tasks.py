@@ -55,14 +55,20 @@ def segfault() -> None:
 
 @task
 def fork_and_return() -> str:
-    """Both processes return; only the parent may answer."""
-    return "child" if os.fork() == 0 else "parent"
+    """Both processes return; only the parent may answer, and the child must end."""
+    child = os.fork()
+    if child == 0:
+        return "child"
+    os.waitpid(child, 0)
+    return "parent"
 
 
 @task
 def fork_and_raise() -> str:
-    if os.fork() == 0:
+    child = os.fork()
+    if child == 0:
         raise ValueError("in the child")
+    os.waitpid(child, 0)
     return "parent"
 
 

@@ -170,16 +170,9 @@ async def test_the_traceback_of_a_failure_starts_in_the_task(workers: Workers) -
     assert "executor.py" not in job.data.decode()
 
 
-async def test_a_forked_child_of_a_task_does_not_live_on(workers: Workers) -> None:
-    (process,) = workers.supervisor.processes
-    await workers.source.run("fork_and_return")
-    await assert_serves_on(workers)
-
-    assert all(is_dead(pid) for pid in children_of(process.pid))
-
-
-def children_of(pid: int) -> list[int]:
-    return list(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
+async def test_children_that_are_terminated_young_do_die(workers: Workers) -> None:
+    for _ in range(20):
+        assert (await workers.source.run("use_a_pool", timeout_ms=5_000)).verdict == "completed"
 
 
 def environment_of(pid: int) -> bytes:
