@@ -42,7 +42,7 @@ FILES_LOOKED_AT_MAX = 20_000
 PATIENCE_SECONDS = 60.0
 LOOK_SECONDS = 0.1
 # A line of 80 columns holds them.
-CALL_SHOWN_MAX, RESULT_SHOWN_MAX = 26, 16
+CALL_SHOWN_MAX, RESULT_SHOWN_MAX = 26, 13
 METRICS = (
     "penstock_jobs_submitted_total",
     "penstock_jobs_completed_total",
@@ -134,7 +134,7 @@ def lay_out(directory: Path, temporary: Path) -> Desk:
         _bundle(temporary / f"bundle-{number:02}", supply, BUNDLE_BYTES)
         for number in range(1, BUNDLES + 1)
     ]
-    large = _bundle(temporary / "large-bundle", supply, LARGE_BUNDLE_BYTES)
+    large = _bundle(temporary / "bundle-XL", supply, LARGE_BUNDLE_BYTES)
     console.print(f"{len(files)} files of {directory}, put into bundles of about 512 KiB.")
     return Desk(files, bundles, large)
 
@@ -286,7 +286,7 @@ def show_order_of_replies(client: Client, resp: str, desk: Desk) -> None:
             raise NotAsPromised(f"the reply to job {job.id} is {reply!r}, not {job.result!r}")
     ranks = {job.id: rank for rank, job in enumerate(sorted(jobs, key=_finished), 1)}
     table = Table(box=SIMPLE_HEAD)
-    for heading in ("request", "finished", "reply after"):
+    for heading in ("request", "finished as", "reply after"):
         table.add_column(heading, justify="right")
     table.add_column("call")
     table.add_column("result")
@@ -295,8 +295,8 @@ def show_order_of_replies(client: Client, resp: str, desk: Desk) -> None:
     ):
         shown = reply.decode(errors="replace") if isinstance(reply, bytes) else repr(reply)
         table.add_row(
-            f"no. {number}",
-            f"as no. {ranks[job.id]}",
+            f"{number}",
+            f"{ranks[job.id]}",
             f"{arrived:.0f} ms",
             Text(_short(f"{task} {path.name}", CALL_SHOWN_MAX)),
             Text(_short(shown, RESULT_SHOWN_MAX)),
