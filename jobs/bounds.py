@@ -3,6 +3,7 @@
 from msgspec import Struct
 
 from penstock.config.limits import (
+    CLAIM_PAYLOADS_READ_MAX,
     PAYLOAD_CACHE_BYTES_MAX,
     PAYLOAD_CACHE_ITEM_BYTES_MAX,
     QUEUE_WINDOW_JOBS_MAX,
@@ -24,4 +25,5 @@ class Bounds(Struct, frozen=True):
     windows_jobs_max: int = WINDOWS_JOBS_MAX
     schedule_jobs_max: int = SCHEDULE_WINDOW_JOBS_MAX
     payloads_bytes_max: int = PAYLOAD_CACHE_BYTES_MAX
+    claim_payloads_read_max: int = CLAIM_PAYLOADS_READ_MAX
     payload_bytes_max: int = PAYLOAD_CACHE_ITEM_BYTES_MAX

@@ -391,7 +391,7 @@ class Broker:
                 lease.settling = None
                 # The claim was not going to be written, as this change said it all. Now it is, in
                 # case the attempt lasts: should it have been written before, that does no harm.
-                self._unwritten_claims[lease.job.id] = lease.job
+                self._changes.append(Change(Cause.CLAIM, lease.job))
                 # Its timer may have fired meanwhile; and a change that nobody will ask for again
                 # (a lost worker's) is asked for by the lease running out.
                 self._leases.extend(lease, Instant(now + LEASE_GRACE_MS))

@@ -76,7 +76,7 @@ class Ready:
                 self._low[queue.name] = None
             if jobs[-1].id not in self._payloads:
                 to_read_count += 1
-                if to_read_count >= CLAIM_PAYLOADS_READ_MAX:
+                if to_read_count >= self._bounds.claim_payloads_read_max:
                     break
         return jobs
 

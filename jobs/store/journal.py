@@ -194,11 +194,17 @@ class Journal:
             await self._wake.wait()
             self._wake.clear()
             self._idle.clear()
-            await self._commit_pending()
-            if self._rest_wanted:
-                self._rest_wanted = False
-                await self._store.rest()
-                self._last_commit_at = self._seconds()
+            try:
+                await self._commit_pending()
+                if self._rest_wanted:
+                    self._rest_wanted = False
+                    await self._store.rest()
+                    self._last_commit_at = self._seconds()
+            except StoreError as error:
+                for pending in list(self._runs):
+                    _tell_all(pending, error)
+                self._committed()
+                raise
             if not self._wake.is_set():
                 self._idle.set()
 
@@ -220,9 +226,8 @@ class Journal:
             commit = await self._store.commit(batch)
         except StoreFull as error:
             await self._refuse(taken, batch, error)
-        except StoreError as error:
-            _tell_all(taken, error)
-            self._committed()
+        except StoreError:
+            self._runs.appendleft(taken)
             raise
         else:
             self._last_commit_at = self._seconds()
@@ -265,6 +270,9 @@ class Journal:
         except StoreFull as still_full:
             self._undo(taken, batch, still_full)
             await self._pause(FULL_PAUSE_SECONDS)
+        except StoreError:
+            self._runs.appendleft(taken)
+            raise
         else:
             self._apply(taken, batch, commit)
 

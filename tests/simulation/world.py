@@ -56,6 +56,7 @@ BOUNDS: Final = Bounds(
     schedule_jobs_max=3,
     payloads_bytes_max=24,
     payload_bytes_max=8,
+    claim_payloads_read_max=3,
 )
 POLICY: Final = Policy(
     retry=RetryPolicy(base_ms=100, cap_ms=1000), result_keep_ms=5_000, dead_keep_ms=9_000
@@ -223,6 +224,8 @@ class World:
             if undelivered is None:
                 return
             undelivered.difference_update(job.id for job in jobs)
+            if isinstance(payloads, StoreFailed):
+                return
             if isinstance(payloads, StoreError):
                 for job in jobs:
                     self._end(job.id, job.attempt, Ask(Cause.RELEASE))
@@ -371,6 +374,10 @@ class World:
         for _ in range(_TURNS):
             self._spin()
         assert isinstance(self.run.exception(), StoreFailed)
+        untold = {asked.what for asked in self.asked if not asked.answers}
+        untold -= {wait.what for wait in self.waits if wait.ends_at is not None}
+        untold -= {_asked(c).what for c in self.parked}
+        assert not untold, "somebody was not told that the outcome is unknown"
         self._restart(batch if end is End.FAILED_LATE else None)
 
     def crash(self, *, written: bool) -> None:
@@ -598,13 +605,12 @@ class World:
 
     def finish_everything(self) -> None:
         """Let workers do all the work there is: every job ends, and nothing is left over."""
-        everywhere = tuple(sorted(self.model.queues)) or (QueueName("a"),)
         for _ in range(_CALM_MAX):
             self.calm_down()
             unfinished = [t for t in self.model.jobs.values() if t.state not in FINISHED]
             if not unfinished:
                 break
-            self.claim(0, everywhere, 50, wait_ms=0)
+            self.claim(0, tuple(self.model.queues), 50, wait_ms=0)
             self.calm_down()
             for truth in self.model.in_state(State.CLAIMED):
                 self._end(truth.job.id, truth.attempt, Ask(Cause.COMPLETE))

@@ -35,9 +35,8 @@ def test_the_claim_behind_an_end_that_could_not_be_written_is_written() -> None:
     desk = Desk()
     job = desk.claimed()
     desk.complete(job)
-    desk.refuse()
 
-    desk.pass_time(CLAIM_WRITE_MS)
+    desk.refuse()
 
     [change] = desk.commit()
     assert (change.cause, change.job) == (Cause.CLAIM, job)
