@@ -17,7 +17,7 @@ DIR ?= .
 SOURCES := $(shell find $(PACKAGES:%=%/) -name __pycache__ -prune -o \
 	\( -type d -o -name '*.py' -o -name '*.sql' -o -name py.typed \) -print)
 
-# Two makes at once take turns where the system has flock; elsewhere they should not be started.
+# Two makes at once take turns where the system has flock, and the second finds the work done.
 LOCKED := $(if $(shell command -v flock),flock .make.lock,)
 
 MADE := $(VENV)/.made
@@ -61,20 +61,23 @@ $(MADE):
 		echo "$(PYTHON) cannot make virtual environments: its venv module is not installed." >&2; \
 		echo "On Debian and Ubuntu: apt-get install python3-venv. Then run make again." >&2; \
 		exit 1; fi
-	@echo "Making $(VENV) with $$("$(PYTHON)" --version)"
-	@$(LOCKED) "$(PYTHON)" -m venv --clear $(VENV)
-	@$(LOCKED) $(PY) -m pip install --quiet --upgrade 'pip>=25.1' 'setuptools>=80'
-	@echo '$(CURDIR)' > $@
+	@$(LOCKED) bash -eu -o pipefail -c '\
+		if [ -e $@ ]; then exit 0; fi; \
+		echo "Making $(VENV) with $$("$(PYTHON)" --version)"; \
+		"$(PYTHON)" -m venv --clear $(VENV); \
+		$(PY) -m pip install --quiet --upgrade "pip>=25.1" "setuptools>=80"; \
+		echo "$(CURDIR)" > $@'
 
 # build/lib keeps modules that were deleted since, and would ship them again.
 $(INSTALLED): $(MADE) pyproject.toml $(SOURCES)
-	@echo "Building and installing the wheel"
 	@$(LOCKED) bash -eu -o pipefail -c '\
+		if [ -e $@ ] && [ -z "$$(find $? -prune -newer $@)" ]; then exit 0; fi; \
+		echo "Building and installing the wheel"; \
 		rm -rf build/lib build/bdist.* dist/penstock-*.whl penstock.egg-info; \
 		$(PY) -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .; \
 		$(PY) -m pip install --quiet --group dev "$$(echo dist/penstock-*.whl)[loadtest]"; \
-		$(PY) -m pip install --quiet --no-deps --force-reinstall dist/penstock-*.whl'
-	@touch $@
+		$(PY) -m pip install --quiet --no-deps --force-reinstall dist/penstock-*.whl; \
+		touch $@'
 
 # --- using ---------------------------------------------------------------------------------------
 
@@ -101,7 +104,7 @@ sim: $(INSTALLED) ## Run the simulation and the property tests for longer
 lint: $(INSTALLED) ## Check style, formatting and the import contracts
 	@$(PY) -P -m ruff check .
 	@$(PY) -P -m ruff format --check .
-	@$(VENV)/bin/lint-imports --config pyproject.toml
+	@$(VENV)/bin/lint-imports --no-logo --config pyproject.toml
 
 .PHONY: fmt
 fmt: $(INSTALLED) ## Format the code and fix what can be fixed
