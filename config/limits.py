@@ -52,6 +52,9 @@ LISTEN_BACKLOG: Final = 1024
 FRAME_DEADLINE_SECONDS: Final = 60.0
 # Seconds a connection may stay unauthenticated when a password is set.
 AUTHENTICATION_DEADLINE_SECONDS: Final = 5.0
+# Seconds that calls of a connection are waited for whose peer sends no more. It may still read, as
+# at the end of a shell's pipe; most often it is gone, and only the answer would show it.
+HALF_CLOSED_SECONDS: Final = 5.0
 
 # --- jobs ----------------------------------------------------------------------------------------
 NAME_BYTES_MAX: Final = 200  # Task and queue names; beanstalkd's tube names have the same bound.

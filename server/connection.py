@@ -58,9 +58,12 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._paused = 0
         self._processing = False
+        self._processes_again = False
         self._session: Session | None = None
         # Since when a request lies here in part; the sweeper closes those that take too long.
         self.partial_since: float | None = None
+        # Since when the peer sends no more; the sweeper ends its waits after a while.
+        self.half_closed_since: float | None = None
         self.connected_at = context.engine.clock.monotonic()
 
     @property
@@ -88,12 +91,21 @@ class Connection(asyncio.Protocol):
             self.close_with(ErrorCode.ERR, "max number of clients reached")
 
     def data_received(self, data: bytes) -> None:
+        if self._paused & _CLOSING:
+            return  # It would not be executed, so it is not kept.
         self._parser.feed(data)
         self._process()
 
     def eof_received(self) -> bool:
-        """Answer what was asked before the peer closed its half, then close ours."""
+        """Answer what was asked before the peer closed its half, then close ours.
+
+        Most often it is gone altogether, which TCP does not tell from this. Who sends nothing
+        could not complete a job, so it is given none.
+        """
         self._paused |= _CLOSING
+        self.half_closed_since = self._context.engine.clock.monotonic()
+        self.session.stop_claims()
+        self._context.engine.pump()
         self._close_when_done()
         return True
 
@@ -143,12 +155,26 @@ class Connection(asyncio.Protocol):
     # --- inside --------------------------------------------------------------------------------
 
     def _process(self) -> None:
-        """Execute the requests that are here, as far as nothing says to pause."""
+        """Execute the requests that are here, as far as nothing says to pause.
+
+        Replies may let further requests in: those are this loop's, not a call's within this call.
+        """
+        self._processes_again = True
         if self._processing:
             return
         self._processing = True
+        try:
+            while self._processes_again:
+                self._processes_again = False
+                self._execute_supervised()
+                self._context.engine.pump()
+                self._flush()
+        finally:
+            self._processing = False
+
+    def _execute_supervised(self) -> None:
+        """Execute requests; answer what is wrong with the bytes, or with us, and close."""
         context = self._context
-        engine = context.engine
         try:
             self._execute_requests()
         except ProtocolViolation as violation:
@@ -163,10 +189,6 @@ class Connection(asyncio.Protocol):
             _log.exception("a request failed in an unforeseen way", peer=self.session.peer)
             self._responses.add(error(ErrorCode.ERR, "internal error; the server's log has it"))
             self._close_soon()
-        finally:
-            self._processing = False
-        engine.pump()
-        self._flush()
 
     def _execute_requests(self) -> None:
         execute = self.session.execute
@@ -183,6 +205,8 @@ class Connection(asyncio.Protocol):
             execute(arguments)
             if len(responses) >= in_flight_max:
                 self._pause(_IN_FLIGHT)
+            if responses.held_bytes > OUTPUT_PAUSE_BYTES:
+                self._flush()  # Small requests may have large replies: do not pile them up.
             if self.session.is_closing:
                 self._close_soon()
         if not self._parser.pending or self._paused:
@@ -199,15 +223,15 @@ class Connection(asyncio.Protocol):
         transport = self._transport
         if transport is None:
             return
+        unread_bytes = transport.get_write_buffer_size()
         data = self._responses.take()
-        if data:
-            transport.write(data)
-        if self._responses.held_bytes + transport.get_write_buffer_size() > (
-            self._limits.output_bytes_max
-        ):
+        # What leaves just now is not counted: a single reply may be larger than the limit.
+        if unread_bytes + self._responses.held_bytes > self._limits.output_bytes_max:
             _log.warning("cut: the peer leaves its replies unread", peer=self.session.peer)
             self.abort()
             return
+        if data:
+            transport.write(data)
         if self._paused:
             if len(self._responses) < self._limits.requests_in_flight_max:
                 self._resume(_IN_FLIGHT)

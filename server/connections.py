@@ -9,7 +9,11 @@ import anyio
 import structlog
 from anyio.abc import TaskStatus
 
-from penstock.config.limits import AUTHENTICATION_DEADLINE_SECONDS, FRAME_DEADLINE_SECONDS
+from penstock.config.limits import (
+    AUTHENTICATION_DEADLINE_SECONDS,
+    FRAME_DEADLINE_SECONDS,
+    HALF_CLOSED_SECONDS,
+)
 from penstock.protocol.errors import ErrorCode
 from penstock.server.clock import Clock
 
@@ -75,7 +79,7 @@ class Connections:
             _log.warning("cut: HTTP or TLS was spoken to the RESP port", peer=peer)
 
     async def sweep(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
-        """Close connections that do not finish a request or do not authenticate in time."""
+        """Close connections that do not finish a request, authenticate or leave in time."""
         task_status.started()
         while True:
             await anyio.sleep(_SWEEP_SECONDS)
@@ -84,7 +88,11 @@ class Connections:
     def sweep_once(self, now: float) -> None:
         for connection in self:
             since = connection.partial_since
-            if since is not None and now - since > FRAME_DEADLINE_SECONDS:
+            half_closed_since = connection.half_closed_since
+            if half_closed_since is not None:
+                if now - half_closed_since > HALF_CLOSED_SECONDS:
+                    connection.close()
+            elif since is not None and now - since > FRAME_DEADLINE_SECONDS:
                 connection.close_with(
                     ErrorCode.ERR,
                     f"the request was not complete {FRAME_DEADLINE_SECONDS:.0f} s after it began",

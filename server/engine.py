@@ -67,6 +67,8 @@ class Engine:
         self._to_resume: dict[Callable[[], None], None] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0
+        self._is_pumping = False
+        self._pumps_again = False
 
     # --- for connections -----------------------------------------------------------------------
 
@@ -121,7 +123,26 @@ class Engine:
             self.journal.rest_after(REST_AFTER_SECONDS)
 
     def pump(self) -> None:
-        """Move on what the broker decided: changes, effects, the timer, replies."""
+        """Move on what the broker decided: changes, effects, the timer, replies.
+
+        A reply that leaves may let in requests that decide more. This loop sees to them: pumps
+        within pumps would become as deep as there are connections.
+        """
+        self._pumps_again = True
+        if self._is_pumping:
+            return
+        self._is_pumping = True
+        try:
+            while self._pumps_again:
+                self._pumps_again = False
+                self._move_on()
+                while self._to_flush:
+                    flush, _ = self._to_flush.popitem()
+                    flush()
+        finally:
+            self._is_pumping = False
+
+    def _move_on(self) -> None:
         broker = self.broker
         if changes := broker.take_changes():
             self.journal.record(changes)
@@ -141,9 +162,6 @@ class Engine:
         self._set_timer()
         if broker.draining and not broker.claimed_count:
             self.all_given_back.set()
-        while self._to_flush:
-            flush, _ = self._to_flush.popitem()
-            flush()
 
     def _deliver(self, claimant: Claimant, claims: list[Claim]) -> None:
         reply: ClaimReply = claimant.token  # type: ignore[assignment]

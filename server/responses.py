@@ -26,7 +26,8 @@ class Slot:
 class ResponseQueue:
     """Replies and slots in request order.
 
-    `held_bytes` counts what is complete and waits behind a slot that is not.
+    `held_bytes` counts what is complete and was not taken: it waits behind a slot that is not, or
+    for the next `take`.
     """
 
     __slots__ = ("_held_bytes_max", "_out", "_slots", "_when_ready", "held_bytes")
@@ -45,9 +46,9 @@ class ResponseQueue:
 
     def add(self, reply: bytes) -> None:
         """Answer a request at once."""
+        self.held_bytes += len(reply)
         if self._slots:
             self._slots.append(reply)
-            self.held_bytes += len(reply)
         else:
             self._out.append(reply)
 
@@ -81,12 +82,13 @@ class ResponseQueue:
             if reply is None:
                 break
             slots.popleft()
-            self.held_bytes -= len(reply)
             out.append(reply)
         if not out:
             return b""
         self._out = []
-        return b"".join(out)
+        data = b"".join(out)
+        self.held_bytes -= len(data)
+        return data
 
     def close(self) -> None:
         """Forget everything: nobody reads replies any more. Slots may still be filled."""

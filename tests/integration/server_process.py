@@ -1,0 +1,92 @@
+"""Real servers for tests: how they are started, and what they say of themselves."""
+
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+from urllib.request import urlopen
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from penstock.loadtest.processes import ServerProcess, child_pids
+
+WAIT_SECONDS_MAX: Final = 20.0
+_LOOK_SECONDS: Final = 0.01
+
+
+def a_server(
+    directory: Path, *flags: str, listen: str = "127.0.0.1:0", **settings: object
+) -> ServerProcess:
+    """Return a server that is not started yet: any free ports, no workers, its data in *directory*.
+
+    Settings go by the environment, which comes after the flags.
+    """
+    return ServerProcess(
+        directory / "data",
+        *flags,
+        listen=listen,
+        environ={
+            "PENSTOCK_HTTP": "127.0.0.1:0",
+            "PENSTOCK_WORKERS": "0",
+            "PENSTOCK_LOG_FORMAT": "json",
+            **{f"PENSTOCK_{name.upper()}": str(value) for name, value in settings.items()},
+        },
+    )
+
+
+def until(condition: Callable[[], bool], what: str) -> None:
+    """Look again and again until something is so; fail if that takes too long."""
+    deadline = time.monotonic() + WAIT_SECONDS_MAX
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {WAIT_SECONDS_MAX:.0f} s: {what}"
+        time.sleep(_LOOK_SECONDS)
+
+
+def events(server: ServerProcess) -> list[dict[str, object]]:
+    """Return what a server has logged so far; lines that are no JSON are left out."""
+    lines = server.log.read_bytes().split(b"\n")[:-1]  # The last one may be half written.
+    return [json.loads(line) for line in lines if line.startswith(b"{")]
+
+
+def until_logged(server: ServerProcess, event: str, **fields: object) -> dict[str, object]:
+    """Wait until a server has logged an event that has these fields, and return it."""
+    found: list[dict[str, object]] = []
+
+    def is_there() -> bool:
+        found[:] = [seen for seen in events(server) if {**seen, **fields, "event": event} == seen]
+        return bool(found)
+
+    until(is_there, f"{event} {fields} in {server.log}")
+    return found[-1]
+
+
+def metrics(server: ServerProcess) -> dict[str, float]:
+    """Scrape the page of metrics: the values by name, those of all labels added up."""
+    with urlopen(f"http://{server.announced('http')}/metrics", timeout=WAIT_SECONDS_MAX) as page:
+        text = page.read().decode()
+    values: dict[str, float] = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            values[sample.name] = values.get(sample.name, 0.0) + sample.value
+    return values
+
+
+def descendants(pid: int) -> list[int]:
+    """Return the processes that this one started, and those that they did."""
+    return [one for child in child_pids(pid) for one in (child, *descendants(child))]
+
+
+def is_gone(pid: int) -> bool:
+    """Say whether a process has ended; a zombie has."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return True
+    return state in "ZX"
+
+
+def is_root() -> bool:
+    """Say whether modes of files mean nothing to this process, nor to servers it starts."""
+    return os.geteuid() == 0
