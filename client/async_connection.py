@@ -13,7 +13,8 @@ from penstock.client.backoff import Backoff
 from penstock.client.endpoint import Endpoint, tune, why
 from penstock.client.errors import ConnectionLost
 from penstock.client.requests import Request
-from penstock.client.session import NEVER, Failures, Session
+from penstock.client.session import Failures, Session
+from penstock.client.ticket import NEVER
 from penstock.config.limits import CLIENT_CLOSE_SECONDS
 from penstock.protocol.reader import Reply
 

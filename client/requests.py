@@ -67,12 +67,6 @@ class Request(Struct, Generic[T], frozen=True):
         """Whether sending it twice is as good as once."""
         return self.lost in (Lost.ASK_AGAIN, Lost.SEND_AGAIN)
 
-    def encoded(self, left_ms: int) -> bytes:
-        """Return the bytes to send, with *left_ms* of the wait left."""
-        if self.wait_ms is None:
-            return self.stem
-        return self.stem + bulk(b"%d" % left_ms)
-
 
 # --- submitting ----------------------------------------------------------------------------------
 

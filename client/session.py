@@ -20,14 +20,12 @@ from penstock.client.errors import (
     Refused,
 )
 from penstock.client.requests import Lost, Request, error_of
-from penstock.client.ticket import Owner, Ticket
+from penstock.client.ticket import NEVER, Owner, Ticket
 from penstock.config import limits
 from penstock.protocol.encoding import encode_command
 from penstock.protocol.errors import ReplyViolation
 from penstock.protocol.reader import INCOMPLETE, Push, Reply, ReplyReader
 from penstock.protocol.replies import ErrorReply
-
-NEVER: Final = float("inf")
 
 # Replies to the greeting that no further attempt changes.
 _FINAL: Final = frozenset({"NOAUTH", "WRONGPASS", "NOPROTO"})
@@ -164,11 +162,7 @@ class Session(Generic[Owner]):
                 self._size -= ticket.size
                 continue
             ticket.sent_at = now
-            request = ticket.request
-            if request.wait_ms is None:
-                parts.append(request.stem)
-            else:
-                parts.append(request.encoded(max(0, round((ticket.wait_until - now) * 1000))))
+            parts.append(ticket.encoded(now))
             self._in_flight.append(ticket)
         self._unsent.clear()
         return b"".join(parts)

@@ -1,11 +1,14 @@
 """A request on its way, and what is known of it."""
 
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
+from penstock.client.options import bulk
 from penstock.client.requests import Request
 from penstock.protocol.replies import ErrorReply
 
 Owner = TypeVar("Owner")
+
+NEVER: Final = float("inf")
 
 
 class Ticket(Generic[Owner]):
@@ -38,6 +41,16 @@ class Ticket(Generic[Owner]):
         self.size = len(request.stem)
         self.wait_until = wait_until
         self.sent_at: float | None = None
-        self.give_up_at = float("inf")
+        self.give_up_at = NEVER
         self.in_doubt = False
         self.refusal: ErrorReply | None = None
+
+    def encoded(self, now: float) -> bytes:
+        """Return the bytes to send; of its wait what is left, if it waited for a server before."""
+        request = self.request
+        wait_ms = request.wait_ms
+        if wait_ms is None:
+            return request.stem
+        if self.give_up_at != NEVER:
+            wait_ms = max(0, min(wait_ms, round((self.wait_until - now) * 1000)))
+        return request.stem + bulk(b"%d" % wait_ms)

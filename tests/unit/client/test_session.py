@@ -16,8 +16,9 @@ from penstock.client.errors import (
 )
 from penstock.client.options import Options
 from penstock.client.requests import Request
-from penstock.client.session import NEVER, Session, greeting
+from penstock.client.session import Session, greeting
 from penstock.client.tasks import decode_json
+from penstock.client.ticket import NEVER
 from penstock.config import limits
 from penstock.protocol.reader import Reply
 from penstock.protocol.replies import ErrorReply, encode
