@@ -6,7 +6,6 @@ wins, then the older; queues have no order of their own.
 
 from collections.abc import Container, Iterator, Sequence
 
-from penstock.config.limits import CLAIM_PAYLOADS_READ_MAX
 from penstock.jobs.bounds import Bounds
 from penstock.jobs.errors import Overloaded
 from penstock.jobs.model import Job, QueueName
