@@ -21,13 +21,14 @@ CLIENTS = 4
 ANSWERS_MAX = 300
 
 
-async def kill_workers(storm: Storm, server: ServerProcess) -> None:
+async def kill_workers(storm: Storm, server: ServerProcess, killed: list[int]) -> None:
     """Kill a random worker at random moments; the server starts others by itself."""
     for _ in range(KILLS):
         await storm.until_answered(storm.random.randint(1, ANSWERS_MAX))
         workers = child_pids(server.pid)
         if workers:
-            os.kill(storm.random.choice(workers), signal.SIGKILL)
+            killed.append(storm.random.choice(workers))
+            os.kill(killed[-1], signal.SIGKILL)
     await storm.until_answered(ANSWERS_MAX)
     storm.stopped = True
 
@@ -36,10 +37,11 @@ async def kill_workers(storm: Storm, server: ServerProcess) -> None:
 async def test_killing_workers_breaks_no_promise(tmp_path: Path, seed: int) -> None:
     port = free_port()
     storm = Storm(Target(Address("127.0.0.1", port)), seed)
+    killed: list[int] = []
     with recorded_server(tmp_path, f"127.0.0.1:{port}") as server:
         storm.server_is_up()
         async with anyio.create_task_group() as group:
-            group.start_soon(kill_workers, storm, server)
+            group.start_soon(kill_workers, storm, server, killed)
             for number in range(CLIENTS):
                 group.start_soon(Client(storm, f"client{number}").run)
         jobs = await settle(storm.target, storm.operations)
@@ -55,3 +57,4 @@ async def test_killing_workers_breaks_no_promise(tmp_path: Path, seed: int) -> N
     assert check_history(history) == [], str(server.log)
     assert all(operation.outcome is not Outcome.UNKNOWN for operation in storm.operations)
     assert stopped == 0
+    assert len(set(killed)) >= KILLS // 2, "there was hardly a worker to kill"

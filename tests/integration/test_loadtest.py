@@ -1,0 +1,96 @@
+"""The load tester against the real server, as people run it."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from penstock.loadtest.processes import ServerProcess
+from tests.conftest import ROOT
+
+pytestmark = pytest.mark.integration
+SECONDS_MAX = 100
+
+
+def loadtest(*arguments: str) -> subprocess.CompletedProcess[str]:
+    python = (sys.executable, "-P") if sys.flags.safe_path else (sys.executable,)
+    command = [*python, "-m", "penstock.loadtest", *arguments]
+    return subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=SECONDS_MAX, check=False
+    )
+
+
+def report(*arguments: str) -> dict[str, Any]:
+    done = loadtest(*arguments, "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    data = tmp_path_factory.mktemp("loaded") / "data"
+    flags = ("--http", "off", "--workers", "2", "--app", "examples.basics")
+    with ServerProcess(data, *flags, "--unix", str(data.with_name("sock"))) as running:
+        yield running
+
+
+def address(server: ServerProcess) -> str:
+    return server.announced("resp")
+
+
+@pytest.mark.parametrize(
+    "shape", [("-c", "5", "-P", "8"), ("--rate", "500", "-c", "3")], ids=["closed", "open"]
+)
+def test_a_mixed_load_finds_the_server_sound(server: ServerProcess, shape: tuple[str, ...]) -> None:
+    bounds = ("--count", "300", "--duration", "20s", "--warm-up", "0s")
+    found = report(
+        *("--server", address(server), "--workload", "mixed", *shape, *bounds),
+        *("--priorities", "0=1,1000=9"),
+    )
+
+    assert found["violations"] == 0
+    assert found["ok"] == found["sent"] == 300
+    assert found["check"]["looked_up"] == found["check"]["acknowledged"] > 0
+    assert found["latencies"]["call"]["p50_us"] > 0
+
+
+def test_a_load_goes_over_a_unix_socket(server: ServerProcess) -> None:
+    found = report("--server", f"unix:{server.log.with_name('sock')}", "-n", "200")
+
+    assert found["ok"] >= 200
+
+
+def test_the_table_says_what_matters(server: ServerProcess) -> None:
+    done = loadtest("--server", address(server), "-n", "100", "--warm-up", "0s")
+
+    assert done.returncode == 0
+    assert "Nothing lost, doubled or out of order." in done.stdout
+    assert "p99.9" in done.stdout
+
+
+def test_a_backlog_is_measured_and_survives_the_kill(tmp_path: Path) -> None:
+    done = loadtest("backlog", "--jobs", "3000", "--directory", str(tmp_path), "--json")
+
+    found = json.loads(done.stdout)
+    assert found["jobs"] == 3000
+    assert found["rss_full_bytes"] > found["rss_empty_bytes"] // 2 > 0
+    assert found["restart_seconds"] > 0
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.program("redis-server")
+@pytest.mark.program("redis-benchmark")
+@pytest.mark.program("redis-cli")
+def test_the_comparison_runs_both_and_prints_a_table(tmp_path: Path) -> None:
+    done = loadtest("peers", "-n", "2000", "--rounds", "1", "--directory", str(tmp_path))
+
+    assert done.returncode == 0, done.stderr
+    rows = [line for line in done.stdout.splitlines() if line.startswith("| submit")]
+    assert len(rows) == 3
+    assert all(float(row.split("|")[-2]) > 0 for row in rows)
+    assert list(tmp_path.iterdir()) == []
