@@ -1,5 +1,6 @@
 """What every test gets: the loop of production, seeds, and a say in which programs are there."""
 
+import asyncio
 import os
 import random
 import shutil
@@ -64,8 +65,25 @@ def pytest_report_header() -> list[str]:
     return [f"left out, not installed: {name}" for name in missing]
 
 
-def pytest_asyncio_loop_factories() -> dict[str, Callable[[], uvloop.Loop]]:
-    return {"uvloop": uvloop.new_event_loop}
+def pytest_asyncio_loop_factories(
+    config: pytest.Config, item: pytest.Item
+) -> dict[str, Callable[[], uvloop.Loop]]:
+    """Run async tests on the loop of production; one that hangs fails and shows where."""
+    mark = item.get_closest_marker("timeout")
+    limit = float(mark.args[0] if mark and mark.args else config.getini("timeout"))
+
+    def new_loop() -> uvloop.Loop:
+        loop = uvloop.new_event_loop()
+        # Before pytest-timeout, which can only end the whole run.
+        loop.call_later(limit * 0.9, _cancel_everything, loop)
+        return loop
+
+    return {"uvloop": new_loop}
+
+
+def _cancel_everything(loop: uvloop.Loop) -> None:
+    for task in asyncio.all_tasks(loop):
+        task.cancel("the test took too long")
 
 
 @pytest.fixture
