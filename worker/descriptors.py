@@ -1,5 +1,6 @@
 """Keeping our file descriptors out of the way of what tasks do with theirs."""
 
+import contextlib
 import fcntl
 import os
 import sys
@@ -53,7 +54,10 @@ class StandardStreams:
 
     def say(self, text: str) -> None:
         """Write a line of our own to the standard error as it was."""
-        os.write(self._copies[2], f"penstock worker: {text}\n".encode(errors="backslashreplace"))
+        with contextlib.suppress(OSError):  # Nobody may be reading.
+            os.write(
+                self._copies[2], f"penstock worker: {text}\n".encode(errors="backslashreplace")
+            )
 
     def restore(self) -> None:
         """Put back what a task closed or redirected."""

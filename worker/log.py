@@ -1,5 +1,6 @@
 """Logging of `penstock worker` where the program that calls it has not set any up."""
 
+import contextlib
 import logging
 import sys
 
@@ -22,5 +23,16 @@ def configure_unless_done(level: str) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(
             logging.getLevelNamesMapping()[level.upper()]
         ),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=lambda *_: _Stderr(),
     )
+
+
+class _Stderr:
+    """Writes lines while somebody reads them; workers outlive the reader of their log."""
+
+    def msg(self, line: str) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.write(f"{line}\n")
+            sys.stderr.flush()
+
+    debug = info = warning = error = critical = msg

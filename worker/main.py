@@ -101,11 +101,11 @@ class _Signals:
     def _arrived(self, name: str) -> None:
         self.count += 1
         if self.count == 1:
-            self._log.info("draining; a second signal kills what runs", signal=name)
             self.requested.set()
+            self._log.info("draining; a second signal kills what runs", signal=name)
         else:
-            self._log.warning("a second signal: killing the workers", signal=name)
             self._supervisor.kill_all("WorkerDied: its worker was stopped by a second signal")
+            self._log.warning("a second signal: killing the workers", signal=name)
 
 
 def _report(log: Log, group: BaseExceptionGroup[Exception], code: Exit) -> Exit:

@@ -69,6 +69,19 @@ async def test_it_works_and_drains_at_sigterm(tmp_path: Path) -> None:
     assert (job.verdict, job.data, code) == ("completed", b"1", 0)
 
 
+async def test_it_works_and_drains_when_nobody_reads_its_log(tmp_path: Path) -> None:
+    source = JobSource()
+    async with listening(source, tmp_path / "sock") as address:
+        with worker_program(address) as program:
+            assert program.stderr is not None
+            program.stderr.close()
+            job = await source.run("print_line", b'["to nobody"]')
+            program.send_signal(signal.SIGTERM)
+            code = await ended(program)
+
+    assert (job.verdict, code) == ("completed", 0)
+
+
 async def test_it_introduces_itself_with_name_and_password(tmp_path: Path) -> None:
     source = JobSource()
     async with listening(source, tmp_path / "sock") as address:
