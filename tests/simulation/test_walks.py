@@ -8,8 +8,8 @@ from hypothesis import settings
 from tests.simulation.walk import Walk
 from tests.simulation.world import World
 
-# A dozen, and some hundreds with `make sim`.
-RUNS = settings().max_examples // 8
+# A few dozen, and more than a thousand with `make sim`.
+RUNS = settings().max_examples // 4
 
 
 @pytest.mark.simulation

@@ -37,7 +37,7 @@ class Walk:
             self._commit: 60,
             self._time: 12,
             self._wait: 8,
-            self._rarely: 8,
+            self._rarely: 12,
         }
 
     def run(self, steps: int) -> None:

@@ -536,6 +536,9 @@ class World:
             assert len(fates) in (0, len(together)), "some are stored and some are not"
             assert len(set(fates)) <= 1, "some are stored and some are refused"
         self.together = [together for together in self.together if not together[0].answers]
+        for claimant in self.parked:
+            fronts = [q.ready for q in self.broker.queues() if q.name in claimant.queues]
+            assert not any(len(window) for window in fronts), "a worker waits beside a ready job"
         self._check_waits()
         check_windows(self.broker, self.model)
         check_memory(self.broker, self.bounds)
@@ -581,10 +584,8 @@ class World:
         parked = [_asked(claimant).what for claimant in self.parked]
         assert sorted(open_ones) == sorted(waiting + parked), "somebody was not answered"
         self.asked = [asked for asked in self.asked if not asked.answers]
-        hungry = {name for claimant in self.parked for name in claimant.queues}
         for name in self.model.queues:
             ready = self.model.ready(name)
-            assert not ready or name not in hungry, f"work and workers wait in {name}"
             assert not ready or len(self.broker.queue(name).ready), f"{name} was not refilled"
         for truth in self.model.jobs.values():
             assert truth.on_its_way is None
