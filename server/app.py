@@ -95,9 +95,8 @@ async def serve(settings: Settings, clock: Clock) -> None:
         status = ServerStatus(_version(), clock.monotonic(), settings.listen.port, _data(settings))
         context = SessionContext(engine, connections, settings.password, status, HANDLERS)
         limits = ConnectionLimits(settings.requests_in_flight_max, settings.output_bytes_max)
-        make_connection = lambda: Connection(context, limits)  # noqa: E731
-        listeners = Listeners(make_connection)
-        links = WorkerLinks(engine, make_connection)
+        listeners = Listeners(lambda: Connection(context, limits))
+        links = WorkerLinks(engine, lambda: Connection(context, limits, of_worker=True))
         supervisor = Supervisor(
             count=settings.worker_count,
             app=settings.app,

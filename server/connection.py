@@ -23,7 +23,8 @@ from penstock.server.session import Session, SessionContext
 _log = structlog.get_logger("penstock.connection")
 
 # A silent peer is noticed after a minute (idle 30 s, three probes 10 s apart), one that does not
-# acknowledge data after 20 s. Keepalive alone does not fire while data is in flight.
+# acknowledge data, or takes none of it, after 20 s. Keepalive alone does not fire while data is in
+# flight.
 _KEEPALIVE: Final = (
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
     (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 30),
@@ -50,7 +51,11 @@ _CLOSING: Final = 8  # Whatever comes is no longer executed.
 class Connection(asyncio.Protocol):
     """The driver of one session; it knows sockets and nothing of jobs."""
 
-    def __init__(self, context: SessionContext, limits: ConnectionLimits) -> None:
+    def __init__(
+        self, context: SessionContext, limits: ConnectionLimits, *, of_worker: bool = False
+    ) -> None:
+        """Take the server's parts. One *of_worker* is our own worker's, and trusted."""
+        self.of_worker = of_worker
         self._context = context
         self._limits = limits
         self._parser = RequestParser()
@@ -86,7 +91,10 @@ class Connection(asyncio.Protocol):
         if sock is not None and sock.family in (socket.AF_INET, socket.AF_INET6):
             for level, option, value in _KEEPALIVE:
                 sock.setsockopt(level, option, value)
-        self._session = Session(self._context, self._parser, self._responses, _peer(transport))
+        session = Session(self._context, self._parser, self._responses, _peer(transport))
+        if self.of_worker:
+            session.authenticated = True
+        self._session = session
         if not self._context.connections.add(self):
             self.close_with(ErrorCode.ERR, "max number of clients reached")
 

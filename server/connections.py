@@ -33,6 +33,7 @@ class Connections:
         self._clock = clock
         self._connections_max = connections_max
         self._open: dict[Connection, None] = {}
+        self._clients_count = 0  # The open ones that are not our own workers'.
         self._cross_protocol_logged_at = -_LOG_EVERY_SECONDS
         self._empty = anyio.Event()
         self.accepted_total = 0
@@ -47,16 +48,21 @@ class Connections:
         return iter(list(self._open))
 
     def add(self, connection: Connection) -> bool:
-        """Take a connection in; say whether there was room."""
-        if len(self._open) >= self._connections_max:
-            self.refused_total += 1
-            return False
+        """Take a connection in; say whether there was room. For our own workers there always is."""
+        if not connection.of_worker:
+            if self._clients_count >= self._connections_max:
+                self.refused_total += 1
+                return False
+            self._clients_count += 1
         self.accepted_total += 1
         self._open[connection] = None
         return True
 
     def remove(self, connection: Connection) -> None:
-        self._open.pop(connection, None)
+        if connection not in self._open:
+            return  # There had been no room for it.
+        del self._open[connection]
+        self._clients_count -= not connection.of_worker
         if not self._open:
             self._empty.set()
 
@@ -99,7 +105,7 @@ class Connections:
                 )
             elif (
                 not connection.session.authenticated
-                and now - connection.connected_at > AUTHENTICATION_DEADLINE_SECONDS
+                and now - connection.session.unauthenticated_since > AUTHENTICATION_DEADLINE_SECONDS
             ):
                 connection.close_with(
                     ErrorCode.NOAUTH,

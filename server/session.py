@@ -89,6 +89,7 @@ class Session:
         self.worker_name: str | None = None
         self.worker_lost: Callable[[str], None] | None = None
         self._waiting: dict[Claimant | Waiter, None] = {}
+        self.unauthenticated_since = 0.0
         self.authenticated = context.password is None
 
     @property
@@ -97,6 +98,8 @@ class Session:
 
     @authenticated.setter
     def authenticated(self, value: bool) -> None:
+        if not value:
+            self.unauthenticated_since = self.engine.clock.monotonic()
         self._authenticated = value
         self.parser.authenticated = value
 

@@ -63,7 +63,6 @@ class WorkerLinks:
         session = connection.session
         session.worker_name = worker_name
         session.worker_lost = on_lost
-        session.authenticated = True
         self._workers[session.consumer] = worker_name
         return WorkerLink(self, connection)
 

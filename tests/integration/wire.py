@@ -25,13 +25,18 @@ class Closed(Exception):
 class Wire:
     """One blocking connection. Use it with `with`."""
 
-    def __init__(self, server: ServerProcess, *, unix: Path | None = None) -> None:
+    def __init__(
+        self, server: ServerProcess, *, unix: Path | None = None, buffer_bytes: int | None = None
+    ) -> None:
+        """Connect. With *buffer_bytes* the kernel keeps little of what is not read."""
+        self.socket = socket.socket(socket.AF_INET if unix is None else socket.AF_UNIX)
+        self.socket.settimeout(ANSWER_SECONDS_MAX)
+        if buffer_bytes is not None:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer_bytes)
         if unix is None:
             host, _, port = server.announced("resp").rpartition(":")
-            self.socket = socket.create_connection((host, int(port)), ANSWER_SECONDS_MAX)
+            self.socket.connect((host, int(port)))
         else:
-            self.socket = socket.socket(socket.AF_UNIX)
-            self.socket.settimeout(ANSWER_SECONDS_MAX)
             self.socket.connect(str(unix))
         self._reader = ReplyReader()
 
