@@ -195,7 +195,9 @@ class Engine:
 
     def _end_overdue(self, overdue: Overdue) -> None:
         """End the worker first if it is ours, so that two never run one job; else just expire."""
-        reason = f"job {overdue.job_id} did not end within its timeout and the grace after it"
+        reason = (
+            f"HardTimeout: job {overdue.job_id} ended neither at its timeout nor in the grace after it"
+        )
         if not self.end_worker(overdue.consumer, reason):
             self.broker.expire(
                 overdue.job_id,

@@ -58,7 +58,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     note, guard = Note(note_fd), ForkGuard()
     executor = Executor(note, guard, streams)
     io = IoThread(
-        claiming=Claiming(tuple(options.queues), options.concurrency),
+        claiming=Claiming(
+            tuple(options.queues), options.concurrency, prefetches=inherited is not None
+        ),
         runnables=runnables,
         executor=executor,
         streams=streams,

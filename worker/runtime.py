@@ -43,6 +43,9 @@ class Claiming:
 
     queues: tuple[str, ...]
     concurrency: int  # Async jobs at once.
+    # Whether short sync jobs may be held that have not begun. Only our own server learns from the
+    # supervisor which had begun when a process died; to any other all of them would have failed.
+    prefetches: bool
 
 
 class Runtime:
@@ -168,7 +171,7 @@ class Runtime:
         # What a claim brings may be synchronous: a busy main thread could only give it back.
         if self._executor_busy:
             return 0
-        count = sync_jobs_to_claim(self._times)
+        count = sync_jobs_to_claim(self._times) if self._claiming.prefetches else 1
         return min(count, free) if self._runnables.kind is Kind.MIXED else count
 
     def _claim_command(self, jobs_max: int) -> bytes:
