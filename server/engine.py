@@ -196,7 +196,8 @@ class Engine:
     def _end_overdue(self, overdue: Overdue) -> None:
         """End the worker first if it is ours, so that two never run one job; else just expire."""
         reason = (
-            f"HardTimeout: job {overdue.job_id} ended neither at its timeout nor in the grace after it"
+            f"HardTimeout: job {overdue.job_id} ended neither at its timeout nor in the grace "
+            "after it"
         )
         if not self.end_worker(overdue.consumer, reason):
             self.broker.expire(
