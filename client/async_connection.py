@@ -7,7 +7,7 @@ connects again when the connection is lost.
 import asyncio
 import socket
 from collections import deque
-from typing import Any, TypeAlias, TypeVar, cast
+from typing import Any, Final, TypeAlias, TypeVar, cast
 
 from penstock.client.backoff import Backoff
 from penstock.client.endpoint import Endpoint, tune, why
@@ -19,6 +19,8 @@ from penstock.config.limits import CLIENT_CLOSE_SECONDS
 from penstock.protocol.reader import Reply
 
 T = TypeVar("T")
+
+_CLOSED: Final = "the client is closed; make another one"
 
 Answer: TypeAlias = "asyncio.Future[Reply]"
 
@@ -47,7 +49,8 @@ class AsyncConnection(asyncio.Protocol):
         self._flush_is_planned = False
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = NEVER
-        self._closed = False
+        # Why requests cannot be made; None while the client is open.
+        self._closed: str | None = "the client is not open: use it with `async with`"
 
     # --- requests ------------------------------------------------------------------------------
 
@@ -56,11 +59,11 @@ class AsyncConnection(asyncio.Protocol):
 
         Cancelling drops the reply when it comes; the request is carried out if it was sent.
         """
+        if self._closed is not None:
+            raise ConnectionLost(self._closed)
         loop = self._loop
-        answer: Answer = loop.create_future()
-        if self._closed:
-            raise ConnectionLost("the client is closed")
         session = self._session
+        answer: Answer = loop.create_future()
         if self._waiting or not session.has_room(len(request.stem)):
             self._waiting.append((request, answer))
         else:
@@ -89,6 +92,8 @@ class AsyncConnection(asyncio.Protocol):
             ConnectionLost: nobody answers, or not as a Penstock server.
             Refused: the password is wrong or missing.
         """
+        if self._closed == _CLOSED:
+            raise ConnectionLost(_CLOSED)
         self._loop = asyncio.get_running_loop()
         self._opened = self._loop.create_future()
         try:
@@ -109,6 +114,7 @@ class AsyncConnection(asyncio.Protocol):
             raise
         finally:
             self._opened = None
+        self._closed = None
 
     async def keep_connected(self) -> None:
         """Connect again whenever the connection was lost and somebody wants it, until cancelled."""
@@ -125,7 +131,7 @@ class AsyncConnection(asyncio.Protocol):
 
     async def close(self) -> None:
         """Let what is written leave, then close; what is unanswered fails."""
-        self._closed = True
+        self._closed = _CLOSED
         if self._timer is not None:
             self._timer.cancel()
         reason = "the client was closed before the server answered"
@@ -187,8 +193,7 @@ class AsyncConnection(asyncio.Protocol):
         if self._opened is not None and not self._opened.done():
             session = self._session
             self._opened.set_exception(session.refusal or ConnectionLost(session.why_apart))
-        if not self._closed:
-            self._plan_flush()
+        self._plan_flush()
 
     # --- inside --------------------------------------------------------------------------------
 
@@ -200,7 +205,7 @@ class AsyncConnection(asyncio.Protocol):
     def _flush(self) -> None:
         """Write what is to be sent, or ask for a connection."""
         self._flush_is_planned = False
-        if self._closed:
+        if self._closed == _CLOSED:
             return
         if self._waiting:
             self._admit()

@@ -21,6 +21,7 @@ from penstock.protocol.reader import Reply
 
 T = TypeVar("T")
 
+_CLOSED: Final = "the client is closed; make another one"
 _READ_BYTES: Final = 256 * 1024
 # poll counts in C integers of milliseconds; a longer wait is several.
 _POLL_SECONDS_MAX: Final = 3600.0
@@ -82,8 +83,6 @@ class BlockingConnection:
         self._check_process()
         slots = [Slot() for _ in requests]
         with self._lock:
-            if self._closed:
-                raise ConnectionLost("the client is closed")
             try:
                 self._open()
                 self._exchange(requests, slots)
@@ -123,6 +122,8 @@ class BlockingConnection:
 
     def _open(self) -> None:
         """Open the first connection; later ones are opened by the exchange that wants them."""
+        if self._closed:
+            raise ConnectionLost(_CLOSED)
         if self._was_open:
             return
         try:
@@ -217,6 +218,8 @@ class BlockingConnection:
         except BlockingIOError:
             pass
         except OSError as error:
+            # What the server said before it closed may say why.
+            self._receive()
             self._disconnect(f"the connection to the server was lost: {error}")
 
     def _receive(self) -> None:

@@ -1,5 +1,7 @@
 """What the client raises, cut by what the caller can do about it."""
 
+from functools import partial
+
 
 class PenstockError(Exception):
     """The base of everything this package raises on purpose."""
@@ -16,6 +18,10 @@ class Refused(PenstockError):
         super().__init__(f"{code} {text}")
         self.code = code
         self.text = text
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Exceptions cross processes pickled, which calls the class with what str() shows.
+        return type(self), (self.code, self.text)
 
 
 class JobFailed(PenstockError):
@@ -39,6 +45,11 @@ class JobFailed(PenstockError):
         self.type = type
         self.message = message
         self.traceback = traceback
+        self._summary = summary
+
+    def __reduce__(self) -> tuple[object, ...]:
+        remake = partial(type(self), summary=self._summary)
+        return remake, (self.job_id, self.type, self.message, self.traceback)
 
 
 class WaitTimeout(PenstockError):
@@ -47,6 +58,10 @@ class WaitTimeout(PenstockError):
     def __init__(self, job_id: int, text: str) -> None:
         super().__init__(text)
         self.job_id = job_id
+        self.text = text
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.job_id, self.text)
 
 
 class ResultInvalid(PenstockError):

@@ -185,7 +185,7 @@ class Session(Generic[Owner]):
             if self._phase is Phase.GREETING:
                 self._take_greeting(reply)
             elif not self._in_flight:
-                self.broken = f"the server sent a reply to no request: {reply!r:.100}"
+                self.broken = _unasked(reply)
             else:
                 self._settle(reply, answers, now)
         return answers
@@ -386,6 +386,12 @@ class Session(Generic[Owner]):
 
 def _number(ticket: Ticket[Any]) -> int:
     return ticket.number
+
+
+def _unasked(reply: Reply) -> str:
+    if isinstance(reply, ErrorReply):
+        return f"the server ended the connection: {reply.code} {reply.text}"
+    return f"the server sent a reply to no request: {reply!r:.100}"
 
 
 def greeting(password: str | None, name: str | None) -> bytes:

@@ -42,6 +42,10 @@ class Conversation:
     def read_all(self, count: int) -> list[list[bytes]]:
         return [self.read() for _ in range(count)]
 
+    def read_some(self) -> None:
+        """Take a piece of a request that is not whole."""
+        self._socket.recv(1 << 16)
+
     def reply(self, *replies: bytes) -> None:
         self._socket.sendall(b"".join(replies))
 

@@ -386,6 +386,17 @@ async def test_closing_fails_what_is_unanswered() -> None:
             await client.call("again")
 
 
+async def test_a_client_is_used_within_its_block() -> None:
+    with ScriptedServer(answers()) as server:
+        client = AsyncClient(server.address)
+        with pytest.raises(ConnectionLost, match="use it with `async with`"):
+            await client.queues()
+        async with client:
+            pass
+        with pytest.raises(ConnectionLost, match="make another one"):
+            await client.__aenter__()
+
+
 async def test_closing_while_there_is_no_server_ends_the_waiting() -> None:
     with ScriptedServer(hangs_up) as server:
         async with asyncio.TaskGroup() as tasks:

@@ -272,6 +272,20 @@ def test_a_closed_client_stays_closed() -> None:
             copy.submit("t")
 
 
+def test_what_a_server_said_before_it_hung_up_is_heard() -> None:
+    def script(talk: Conversation) -> None:
+        talk.greet().read_some()
+        talk.reply(b"-ERR Protocol error: too much\r\n")
+        talk.hang_up()
+
+    with (
+        ScriptedServer(script) as server,
+        Client(server.address) as client,
+        pytest.raises(Refused, match="too much"),
+    ):
+        client.options(key=None).submit_raw("t", bytes(4_000_000))
+
+
 def test_an_interrupted_call_leaves_no_reply_for_the_next() -> None:
     def first(talk: Conversation) -> None:
         talk.greet().read()

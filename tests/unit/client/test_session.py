@@ -200,7 +200,12 @@ def test_pushes_are_no_replies() -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "said"), [(b"?\r\n", "no replies"), (b":1\r\n", "reply to no request")]
+    ("data", "said"),
+    [
+        (b"?\r\n", "no replies"),
+        (b":1\r\n", "reply to no request"),
+        (b"-ERR too slow\r\n", "the server ended the connection: ERR too slow"),
+    ],
 )
 def test_bytes_out_of_place_break_the_connection(data: bytes, said: str) -> None:
     talk = Talk().connect()
