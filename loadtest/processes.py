@@ -132,8 +132,21 @@ class ServerProcess:
         Raises:
             ServerFailed: it did not end in time; it is killed then.
         """
+        self.send(signal.SIGTERM)
+        return self.wait()
+
+    def send(self, number: signal.Signals) -> None:
+        """Send the server process a signal."""
         assert self._process is not None
-        self._process.send_signal(signal.SIGTERM)
+        self._process.send_signal(number)
+
+    def wait(self) -> int:
+        """Wait for the server's end and return the exit code.
+
+        Raises:
+            ServerFailed: it did not end in time; it is killed then.
+        """
+        assert self._process is not None
         try:
             self._process.wait(STOP_SECONDS_MAX)
         except subprocess.TimeoutExpired as error:

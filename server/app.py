@@ -116,15 +116,30 @@ async def serve(settings: Settings, clock: Clock) -> None:
             if settings.unix is not None:
                 await listeners.listen_unix(settings.unix)
             http = await _start_http(tasks, settings, readiness, telemetry)
-            await tasks.start(supervisor.run)
-            readiness.reason = None
-            _announce(settings, status.tcp_port, http)
-
-            await stop_requested.wait()
+            if await _start_unless(stop_requested, tasks, supervisor):
+                readiness.reason = None
+                _announce(settings, status.tcp_port, http)
+                await stop_requested.wait()
             readiness.reason = "shutting down"
             await Drain(engine, connections, listeners, supervisor.drain, settings.drain_ms).run()
             tasks.cancel_scope.cancel()
     _log.info("stopped")
+
+
+async def _start_unless(
+    stop_requested: asyncio.Event, tasks: TaskGroup, supervisor: Supervisor
+) -> bool:
+    """Start the workers, whose app may take long to load; say whether nobody asked to stop."""
+
+    async def give_up() -> None:
+        await stop_requested.wait()
+        starting.cancel_scope.cancel()
+
+    async with anyio.create_task_group() as starting:
+        starting.start_soon(give_up)
+        await tasks.start(supervisor.run)
+        starting.cancel_scope.cancel()
+    return not stop_requested.is_set()
 
 
 async def _start_http(

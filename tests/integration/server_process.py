@@ -2,10 +2,13 @@
 
 import json
 import os
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.request import urlopen
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -16,6 +19,14 @@ WAIT_SECONDS_MAX: Final = 20.0
 _LOOK_SECONDS: Final = 0.01
 
 
+class Ended(NamedTuple):
+    """How a process ended, and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+
 def a_server(
     directory: Path, *flags: str, listen: str = "127.0.0.1:0", **settings: object
 ) -> ServerProcess:
@@ -23,17 +34,40 @@ def a_server(
 
     Settings go by the environment, which comes after the flags.
     """
-    return ServerProcess(
-        directory / "data",
-        *flags,
-        listen=listen,
-        environ={
-            "PENSTOCK_HTTP": "127.0.0.1:0",
-            "PENSTOCK_WORKERS": "0",
-            "PENSTOCK_LOG_FORMAT": "json",
-            **{f"PENSTOCK_{name.upper()}": str(value) for name, value in settings.items()},
-        },
-    )
+    return ServerProcess(directory / "data", *flags, listen=listen, environ=_environ(settings))
+
+
+@contextmanager
+def starting(directory: Path, *flags: str, **settings: object) -> Iterator[subprocess.Popen[str]]:
+    """Have a server that is not waited for, and may never be ready; its log can be read."""
+    command = ["serve", "--data", str(directory / "data"), "--listen", "127.0.0.1:0", *flags]
+    with subprocess.Popen(
+        [sys.executable, "-m", "penstock.cli", *command],
+        env={**os.environ, **_environ(settings)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def refused_start(directory: Path, *flags: str, **settings: object) -> Ended:
+    """Start a server that cannot start; return how it ended."""
+    with starting(directory, *flags, **settings) as process:
+        out, err = process.communicate(timeout=WAIT_SECONDS_MAX)
+        return Ended(process.returncode, out, err)
+
+
+def _environ(settings: Mapping[str, object]) -> dict[str, str]:
+    return {
+        "PENSTOCK_HTTP": "127.0.0.1:0",
+        "PENSTOCK_WORKERS": "0",
+        "PENSTOCK_LOG_FORMAT": "json",
+        **{f"PENSTOCK_{name.upper()}": str(value) for name, value in settings.items()},
+    }
 
 
 def until(condition: Callable[[], bool], what: str) -> None:

@@ -33,11 +33,15 @@ class Wire:
         self.socket.settimeout(ANSWER_SECONDS_MAX)
         if buffer_bytes is not None:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer_bytes)
-        if unix is None:
-            host, _, port = server.announced("resp").rpartition(":")
-            self.socket.connect((host, int(port)))
-        else:
-            self.socket.connect(str(unix))
+        try:
+            if unix is None:
+                host, _, port = server.announced("resp").rpartition(":")
+                self.socket.connect((host, int(port)))
+            else:
+                self.socket.connect(str(unix))
+        except OSError:
+            self.socket.close()
+            raise
         self._reader = ReplyReader()
 
     def __enter__(self) -> "Wire":
