@@ -71,19 +71,22 @@ def pytest_asyncio_loop_factories(
     """Run async tests on the loop of production; one that hangs fails and shows where."""
     mark = item.get_closest_marker("timeout")
     limit = float(mark.args[0] if mark and mark.args else config.getini("timeout"))
+    test = item.originalname if isinstance(item, pytest.Function) else item.name
 
     def new_loop() -> uvloop.Loop:
         loop = uvloop.new_event_loop()
         # Before pytest-timeout, which can only end the whole run.
-        loop.call_later(limit * 0.9, _cancel_everything, loop)
+        loop.call_later(limit * 0.9, _cancel, loop, test)
         return loop
 
     return {"uvloop": new_loop}
 
 
-def _cancel_everything(loop: uvloop.Loop) -> None:
+def _cancel(loop: uvloop.Loop, test: str) -> None:
+    """Cancel the test, not its fixtures: pytest does not recover from a fixture cancelled."""
     for task in asyncio.all_tasks(loop):
-        task.cancel("the test took too long")
+        if getattr(task.get_coro(), "__name__", "") == test:
+            task.cancel("the test took too long")
 
 
 @pytest.fixture
