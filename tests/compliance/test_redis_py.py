@@ -1,0 +1,31 @@
+"""redis-py of four generations, its twin valkey-py, and coredis, unmodified."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.compliance.conftest import PASSWORD
+from tests.compliance.installing import python_client
+from tests.compliance.programs import claims, python_outcomes
+
+pytestmark = pytest.mark.integration
+
+# None: the one that is installed for development.
+VERSIONS = [None, "redis==7.4.1", "redis==6.4.0", "redis==5.2.1", "redis==5.0.8", "valkey==6.2.0"]
+
+
+@pytest.mark.parametrize("claim", claims("redis_py.py"))
+@pytest.mark.parametrize("protocol", ["2", "3", "default"])
+@pytest.mark.parametrize("style", ["sync", "asyncio"])
+@pytest.mark.parametrize("version", VERSIONS, ids=lambda version: version or "redis==installed")
+def test_redis_py(  # noqa: PLR0913 - three choices, one claim, two servers
+    version: str | None, style: str, protocol: str, claim: str, port: str, guarded_port: str
+) -> None:
+    library = python_client(version) if version else None
+    name = version.partition("==")[0] if version else "redis"
+
+    outcomes = python_outcomes(
+        library, "redis_py.py", name, style, protocol, port, guarded_port, PASSWORD
+    )
+
+    assert outcomes[claim] is None, outcomes[claim]
