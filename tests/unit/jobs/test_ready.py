@@ -1,0 +1,275 @@
+"""Ready jobs of all queues, and the claimants that wait for them."""
+
+import pytest
+
+from penstock.jobs.bounds import Bounds
+from penstock.jobs.errors import Overloaded
+from penstock.jobs.model import Job, QueueName
+from penstock.jobs.ready import Ready
+from penstock.jobs.store.port import HeadQuestion
+from penstock.jobs.waits import Claimant, ConsumerId
+from tests.unit.jobs.jobs import a_job
+
+A, B = QueueName("a"), QueueName("b")
+SMALL = Bounds(window_jobs_max=4, window_jobs_min=2, windows_jobs_max=16, payload_bytes_max=3)
+
+
+def a_claimant(*queues: QueueName, jobs_max: int = 1) -> Claimant:
+    return Claimant(
+        consumer=ConsumerId(1), worker="w", queues=queues or (A,), jobs_max=jobs_max, token=None
+    )
+
+
+def with_jobs(*jobs: Job, bounds: Bounds = SMALL) -> Ready:
+    ready = Ready(bounds)
+    for job in jobs:
+        ready.add(job, b"[]")
+    return ready
+
+
+def taken(ready: Ready, *names: QueueName, jobs_max: int = 9) -> list[int]:
+    return [job.id for job in ready.take(names, jobs_max)]
+
+
+def matched(ready: Ready) -> list[tuple[Claimant, list[int]]]:
+    return [(claimant, [job.id for job in jobs]) for claimant, jobs in ready.matches()]
+
+
+# --- taking --------------------------------------------------------------------------------------
+
+
+def test_nothing_is_taken_from_a_queue_that_is_not_there() -> None:
+    assert taken(with_jobs(a_job(1, queue="a")), B) == []
+
+
+def test_no_more_than_asked_is_taken() -> None:
+    ready = with_jobs(*[a_job(n, queue="a") for n in (1, 2, 3)])
+
+    assert taken(ready, A, jobs_max=2) == [1, 2]
+
+
+def test_of_several_queues_the_most_urgent_head_wins_then_the_older() -> None:
+    ready = with_jobs(
+        a_job(1, 5, queue="a"), a_job(2, 3, queue="b"), a_job(3, 5, queue="b"), a_job(4, queue="b")
+    )
+
+    assert taken(ready, B, A) == [2, 1, 3, 4]
+
+
+def test_a_claim_carries_the_payload_if_it_is_in_memory() -> None:
+    ready = Ready(SMALL)
+    small, large, unknown = (a_job(n, queue="a") for n in (1, 2, 3))
+    ready.add(small, b"[1]")
+    ready.add(large, b"[1, 2]")
+    ready.add(unknown, None)
+
+    claims = [ready.claim(job) for job in ready.take([A], 3)]
+
+    assert [claim.payload for claim in claims] == [b"[1]", None, None]
+
+
+def test_payloads_that_are_to_be_read_end_what_is_taken_at_once() -> None:
+    ready = Ready(Bounds(claim_payloads_read_max=2))
+    for job_id in (1, 2, 3):
+        ready.add(a_job(job_id, queue="a"), None)
+
+    assert taken(ready, A) == [1, 2]
+
+
+def test_what_is_pushed_out_of_a_window_leaves_its_payload() -> None:
+    ready = with_jobs(*[a_job(n, queue="a") for n in range(1, 5)])
+
+    ready.add(a_job(5, 0, queue="a"), b"[]")
+    ready.add(a_job(6, 9999, queue="a"), b"[]")
+
+    assert sorted(ready._payloads._payloads) == [1, 2, 3, 5]
+
+
+# --- waiting -------------------------------------------------------------------------------------
+
+
+def test_a_claimant_that_waits_is_given_what_comes() -> None:
+    ready = Ready(SMALL)
+    claimant = a_claimant()
+    ready.park(claimant)
+
+    ready.add(a_job(1, queue="a"), None)
+
+    assert matched(ready) == [(claimant, [1])]
+    assert ready.parked() == []
+
+
+def test_what_comes_where_nobody_waits_matches_nobody() -> None:
+    ready = Ready(SMALL)
+    ready.park(a_claimant(A))
+
+    ready.add(a_job(1, queue="b"), None)
+
+    assert matched(ready) == []
+
+
+def test_those_who_wait_are_served_in_the_order_they_came() -> None:
+    ready = Ready(SMALL)
+    first, second = a_claimant(), a_claimant()
+    ready.park(first)
+    ready.park(second)
+
+    ready.add(a_job(1, queue="a"), None)
+
+    assert matched(ready) == [(first, [1])]
+    assert ready.parked() == [second]
+
+
+def test_jobs_are_shared_among_those_who_wait() -> None:
+    ready = Ready(SMALL)
+    greedy, modest = a_claimant(jobs_max=9), a_claimant()
+    ready.park(greedy)
+    ready.park(modest)
+
+    for job_id in (1, 2, 3, 4):
+        ready.add(a_job(job_id, queue="a"), None)
+
+    assert matched(ready) == [(greedy, [1, 2]), (modest, [3])]
+
+
+def test_a_claimant_of_several_queues_is_served_once() -> None:
+    ready = Ready(SMALL)
+    claimant = a_claimant(A, B)
+    ready.park(claimant)
+
+    ready.add(a_job(1, queue="a"), None)
+    ready.add(a_job(2, 0, queue="b"), None)
+
+    assert matched(ready) == [(claimant, [2])]
+    assert (ready.parked_count(A), ready.parked_count(B)) == (0, 0)
+
+
+def test_a_claimant_who_has_gone_is_in_no_queue() -> None:
+    ready = Ready(SMALL)
+    gone, other = a_claimant(A, B), a_claimant(A)
+    ready.park(gone)
+    ready.park(other)
+
+    assert ready.unpark(gone)
+    assert not ready.unpark(gone)
+    assert (ready.parked_count(A), ready.parked_count(B)) == (1, 0)
+
+
+def test_a_claimant_who_has_gone_before_the_match_gets_nothing() -> None:
+    ready = Ready(SMALL)
+    claimant = a_claimant()
+    ready.park(claimant)
+    ready.add(a_job(1, queue="a"), None)
+    ready.unpark(claimant)
+
+    assert matched(ready) == []
+    assert taken(ready, A) == [1]
+
+
+def test_those_who_wait_are_listed_once() -> None:
+    ready = Ready(SMALL)
+    claimant = a_claimant(A, B)
+
+    ready.park(claimant)
+
+    assert ready.parked() == [claimant]
+
+
+# --- questions -----------------------------------------------------------------------------------
+
+
+def test_a_queue_that_starts_with_jobs_asks_for_them() -> None:
+    ready = Ready(SMALL)
+
+    ready.restore(A, ready_count=7)
+    ready.restore(B, ready_count=0)
+
+    assert ready.has_questions
+    assert ready.questions() == [HeadQuestion(A, None, 4)]
+    assert not ready.has_questions
+
+
+def test_a_queue_that_was_made_before_it_is_restored_asks_too() -> None:
+    ready = Ready(SMALL)
+    ready.queue(A)
+
+    ready.restore(A, ready_count=1)
+
+    assert ready.questions() == [HeadQuestion(A, None, 4)]
+
+
+def test_a_window_that_runs_low_asks_for_what_comes_after() -> None:
+    ready = with_jobs(*[a_job(n, queue="a") for n in range(1, 7)])
+
+    taken(ready, A, jobs_max=2)
+    before = ready.has_questions
+    taken(ready, A, jobs_max=1)
+
+    assert not before
+    assert ready.questions() == [HeadQuestion(A, (1000, 4), 4)]
+
+
+def test_a_question_that_answered_itself_is_not_asked() -> None:
+    ready = with_jobs(*[a_job(n, queue="a") for n in range(1, 7)])
+    taken(ready, A, jobs_max=3)
+
+    ready.add(a_job(7, 0, queue="a"), None)
+
+    assert ready.has_questions
+    assert ready.questions() == []
+
+
+def test_an_answer_feeds_those_who_wait() -> None:
+    ready = Ready(SMALL)
+    ready.restore(A, ready_count=1)
+    [question] = ready.questions()
+    claimant = a_claimant()
+    ready.park(claimant)
+
+    ready.answer(question, [a_job(1, queue="a")], elsewhere=())
+
+    assert matched(ready) == [(claimant, [1])]
+
+
+def test_an_answer_that_leaves_the_window_low_asks_on() -> None:
+    ready = Ready(SMALL)
+    ready.restore(A, ready_count=4)
+    [question] = ready.questions()
+
+    ready.answer(question, [a_job(n, queue="a") for n in range(1, 5)], elsewhere={1, 2, 3, 4})
+
+    assert ready.questions() == [HeadQuestion(A, (1000, 4), 4)]
+
+
+def test_a_question_whose_batch_failed_is_asked_again() -> None:
+    ready = Ready(SMALL)
+    ready.restore(A, ready_count=1)
+    questions = ready.questions()
+
+    ready.ask_again(questions)
+
+    assert ready.questions() == questions
+
+
+# --- bounds --------------------------------------------------------------------------------------
+
+
+def test_one_queue_too_many_is_refused() -> None:
+    ready = Ready(Bounds(queues_max=1))
+    ready.queue(A)
+
+    ready.check_room(A)
+    with pytest.raises(Overloaded, match="queue b would be one more, and queues: the limit of 1"):
+        ready.check_room(B)
+
+
+def test_many_queues_share_the_memory_of_windows() -> None:
+    ready = with_jobs(*[a_job(n, queue="a") for n in (1, 2, 3, 4)])
+
+    for number in range(8):
+        ready.add(a_job(10 + number, queue=f"q{number}"), None)
+
+    assert {queue.ready.jobs_max for queue in ready.queues.values()} == {2}
+    assert sorted(ready._payloads._payloads) == [1, 2]
+    assert taken(ready, A) == [1, 2]
+    assert ready.questions() == [HeadQuestion(A, (1000, 2), 2)]
