@@ -105,7 +105,7 @@ def compare(
             f"the comparison needs {' and '.join(missing)}; on Debian: "
             "apt-get install redis-server redis-tools"
         )
-    if importlib.util.find_spec("examples") is None:
+    if importlib.util.find_spec("examples") is None and not Path("examples").is_dir():
         raise NotInstalled(f"the tasks of {_APP} are in the project's root; run this from there")
     found: dict[tuple[str, str], list[Figure]] = {}
     syncs: list[float] = []
