@@ -38,11 +38,14 @@ class ServerProcess:
         *arguments: str,
         listen: str = "127.0.0.1:0",
         environ: Mapping[str, str] | None = None,
+        within: Sequence[str] = (),
     ) -> None:
+        """Prepare a start. *within* begins the command: a program that becomes the server."""
         self.log = data.with_name(f"{data.name}.log")
         self.ready_line = ""
         self.ready_seconds = 0.0
         self._command = [
+            *within,
             *_python(),
             *("-m", "penstock.cli", "serve", "--data", str(data), "--listen", listen),
             *arguments,

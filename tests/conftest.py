@@ -18,6 +18,8 @@ ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT) not in sys.path:
     sys.path.append(str(ROOT))
 
+from tests.integration.small_disk import unsharing  # noqa: E402 - found by the line above.
+
 settings.register_profile("quick", max_examples=100, deadline=None, print_blob=True)
 settings.register_profile(
     "thorough",
@@ -48,8 +50,12 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the tests whose program is missing; the header of the run names it."""
-    missing = {item for item in items if _missing_programs(item)}
+    """Leave out the tests that this machine lacks something for; the run's header names it."""
+    missing = {
+        item
+        for item in items
+        if _missing_programs(item) or (item.get_closest_marker("mounts") and unsharing() is None)
+    }
     if missing:
         config.hook.pytest_deselected(items=list(missing))
         items[:] = [item for item in items if item not in missing]
@@ -62,7 +68,8 @@ def _missing_programs(item: pytest.Item) -> list[str]:
 
 def pytest_report_header() -> list[str]:
     missing = [p for p in ("redis-cli", "redis-benchmark") if shutil.which(p) is None]
-    return [f"left out, not installed: {name}" for name in missing]
+    lines = [f"left out, not installed: {name}" for name in missing]
+    return lines if unsharing() else [*lines, "left out, not allowed: mounting small disks"]
 
 
 def pytest_asyncio_loop_factories(

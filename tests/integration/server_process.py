@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -28,21 +28,29 @@ class Ended(NamedTuple):
 
 
 def a_server(
-    directory: Path, *flags: str, listen: str = "127.0.0.1:0", **settings: object
+    directory: Path,
+    *flags: str,
+    listen: str = "127.0.0.1:0",
+    within: Sequence[str] = (),
+    **settings: object,
 ) -> ServerProcess:
     """Return a server that is not started yet: any free ports, no workers, its data in *directory*.
 
     Settings go by the environment, which comes after the flags.
     """
-    return ServerProcess(directory / "data", *flags, listen=listen, environ=_environ(settings))
+    return ServerProcess(
+        directory / "data", *flags, listen=listen, within=within, environ=_environ(settings)
+    )
 
 
 @contextmanager
-def starting(directory: Path, *flags: str, **settings: object) -> Iterator[subprocess.Popen[str]]:
+def starting(
+    directory: Path, *flags: str, within: Sequence[str] = (), **settings: object
+) -> Iterator[subprocess.Popen[str]]:
     """Have a server that is not waited for, and may never be ready; its log can be read."""
     command = ["serve", "--data", str(directory / "data"), "--listen", "127.0.0.1:0", *flags]
     with subprocess.Popen(
-        [sys.executable, "-m", "penstock.cli", *command],
+        [*within, sys.executable, "-m", "penstock.cli", *command],
         env={**os.environ, **_environ(settings)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -54,9 +62,11 @@ def starting(directory: Path, *flags: str, **settings: object) -> Iterator[subpr
             process.kill()
 
 
-def refused_start(directory: Path, *flags: str, **settings: object) -> Ended:
+def refused_start(
+    directory: Path, *flags: str, within: Sequence[str] = (), **settings: object
+) -> Ended:
     """Start a server that cannot start; return how it ended."""
-    with starting(directory, *flags, **settings) as process:
+    with starting(directory, *flags, within=within, **settings) as process:
         out, err = process.communicate(timeout=WAIT_SECONDS_MAX)
         return Ended(process.returncode, out, err)
 
@@ -119,8 +129,3 @@ def is_gone(pid: int) -> bool:
     except OSError:
         return True
     return state in "ZX"
-
-
-def is_root() -> bool:
-    """Say whether modes of files mean nothing to this process, nor to servers it starts."""
-    return os.geteuid() == 0
