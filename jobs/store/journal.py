@@ -231,8 +231,9 @@ class Journal:
             raise
         else:
             self._last_commit_at = self._seconds()
-            self.counters.commit_seconds.observe(self._last_commit_at - started)
-            self.counters.batch_changes.observe(len(batch.submissions) + len(batch.updates))
+            if changes_count := len(batch.submissions) + len(batch.updates):
+                self.counters.commit_seconds.observe(self._last_commit_at - started)
+                self.counters.batch_changes.observe(changes_count)
             self._apply(taken, batch, commit)
 
     def _apply(self, taken: Pending, batch: Batch, commit: Commit) -> None:
