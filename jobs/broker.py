@@ -372,7 +372,7 @@ class Broker:
                 self._ready.add(change.job, None)
             case Cause.COMPLETE | Cause.RETRY | Cause.GIVE_UP | Cause.RELEASE:
                 self._end_attempt(change)
-            case Cause.SUBMIT | Cause.SCHEDULE:
+            case _:
                 raise AssertionError("a submission is not a change")
 
     def undo(self, change: Change, now: Instant) -> None:
@@ -454,7 +454,7 @@ class Broker:
                     queue.completed_count = count
                 case State.DEAD:
                     queue.dead_count = count
-                case State.CLAIMED:
+                case _:
                     assert count == 0, "the store ends the leases of the last run"
 
     def _grant(self, claimant: Claimant, jobs: Sequence[Job], now: Instant) -> list[Claim]:

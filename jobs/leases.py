@@ -62,8 +62,8 @@ class Leases:
         return list(self._by_consumer.get(consumer, {}).values())
 
     def extend(self, lease: Lease, until: Instant) -> None:
-        if lease.timer is not None:
-            self.timers.cancel(lease.timer)
+        assert lease.timer is not None
+        self.timers.cancel(lease.timer)
         lease.timer = self.timers.add(until, lease)
 
     def end(self, lease: Lease) -> None:
@@ -73,8 +73,8 @@ class Leases:
         del held[job_id]
         if not held:
             del self._by_consumer[lease.consumer]
-        if lease.timer is not None:
-            self.timers.cancel(lease.timer)
+        assert lease.timer is not None
+        self.timers.cancel(lease.timer)
 
     def pop_overdue(self, now: Instant) -> Iterator[Lease]:
         """Yield leases that ran out; each is yielded once, and stays held until it is ended."""

@@ -138,11 +138,11 @@ class Bench:
 
     def complete(self, job: Job) -> None:
         self.broker.complete(
-            job.id, job.attempt, b"5", now=self.now, settled=partial(self._ended, job)
+            job.id, job.attempt, b"5", now=self.now, settled=partial(self.ended, job)
         )
         self.record()
 
-    def _ended(self, job: Job, problem: StoreError | None) -> None:
+    def ended(self, job: Job, problem: StoreError | None) -> None:
         self.told.append((job.id, problem))
 
     def record(self) -> None:
@@ -269,6 +269,31 @@ async def test_a_record_is_read_as_of_its_commit() -> None:
         assert isinstance(record, JobRecord)
         assert (record.job.state, record.result) == (State.COMPLETED, b"5")
         assert unknown is None
+
+
+async def test_a_failed_attempt_is_kept_with_its_job() -> None:
+    async with bench() as made:
+        made.submit()
+        await made.journal.settled()
+        job = made.claim()
+        read: list[JobRecord | StoreError | None] = []
+
+        made.broker.fail(
+            job.id,
+            job.attempt,
+            "ValueError: boom",
+            final=True,
+            now=NOW,
+            jitter=0.0,
+            settled=partial(made.ended, job),
+        )
+        made.record()
+        made.journal.read_record(job.id, read.append)
+        await made.journal.settled()
+
+        [record] = read
+        assert isinstance(record, JobRecord)
+        assert [failed.error for failed in record.failed_attempts] == ["ValueError: boom"]
 
 
 async def test_payloads_are_read_for_those_who_asked_for_them() -> None:

@@ -1,0 +1,39 @@
+"""Refusals say what happened, to what, and what to do; each has its code on the wire."""
+
+import pytest
+
+from penstock.jobs.errors import (
+    Draining,
+    Invalid,
+    KeyReused,
+    LeaseLost,
+    NoJob,
+    NoQueue,
+    Overloaded,
+    Refused,
+    TooLarge,
+)
+from penstock.jobs.model import JobId, QueueName
+from penstock.protocol.errors import ErrorCode
+
+REFUSALS = [
+    (NoJob(JobId(17)), "NOJOB", "job 17 is not known"),
+    (NoQueue(QueueName("q")), "NOQUEUE", "queue q is not known"),
+    (LeaseLost(JobId(17), 2), "LEASELOST", "attempt 2 does not hold job 17"),
+    (KeyReused("k", JobId(17)), "KEYREUSED", "key k was used for job 17"),
+    (TooLarge("result", 9, 5), "TOOLARGE", "the result has 9 bytes, 5 are allowed"),
+    (Invalid("why"), "ERR", "why"),
+    (Draining(), "DRAINING", "send this again when it is back"),
+    (Overloaded("queues", 3), "OVERLOADED", "queues: the limit of 3 is reached"),
+]
+
+
+@pytest.mark.parametrize(("refusal", "code", "text"), REFUSALS, ids=[c for _, c, _ in REFUSALS])
+def test_a_refusal_has_a_code_and_a_text(refusal: Refused, code: str, text: str) -> None:
+    assert refusal.code == code
+    assert text in str(refusal)
+
+
+@pytest.mark.parametrize("refusal", Refused.__subclasses__(), ids=lambda cls: cls.__name__)
+def test_every_code_is_known_to_the_protocol(refusal: type[Refused]) -> None:
+    assert ErrorCode(refusal.code)
