@@ -125,6 +125,12 @@ def hang_in_c() -> None:
 
 
 @task
+def hang_in_c_with_a_child() -> None:
+    subprocess.Popen(["sleep", "301"], start_new_session=True)
+    hang_in_c()
+
+
+@task
 def sleep(seconds: float) -> float:
     sys.stdout.write("sleeping\n")
     time.sleep(seconds)
