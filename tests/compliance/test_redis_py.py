@@ -1,7 +1,5 @@
 """redis-py of four generations, its twin valkey-py, and coredis, unmodified."""
 
-from pathlib import Path
-
 import pytest
 
 from tests.compliance.conftest import PASSWORD
@@ -18,7 +16,7 @@ VERSIONS = [None, "redis==7.4.1", "redis==6.4.0", "redis==5.2.1", "redis==5.0.8"
 @pytest.mark.parametrize("protocol", ["2", "3", "default"])
 @pytest.mark.parametrize("style", ["sync", "asyncio"])
 @pytest.mark.parametrize("version", VERSIONS, ids=lambda version: version or "redis==installed")
-def test_redis_py(  # noqa: PLR0913 - three choices, one claim, two servers
+def test_redis_py(
     version: str | None, style: str, protocol: str, claim: str, port: str, guarded_port: str
 ) -> None:
     library = python_client(version) if version else None

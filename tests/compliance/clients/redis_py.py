@@ -93,9 +93,10 @@ async def a_wrong_password_is_an_authentication_error() -> None:
         try:
             await settled(client.own.ping())
         except exceptions.AuthenticationError as error:
-            assert "invalid username-password pair" in str(error), error
-            return
-    raise AssertionError("the wrong password was taken")
+            told = str(error)
+        else:
+            told = "taken"
+    assert "invalid username-password pair" in told, told
 
 
 @claim
@@ -184,9 +185,10 @@ async def a_spoiled_transaction_submits_nothing() -> None:
         try:
             await settled(pipeline.execute())
         except exceptions.ResponseError as error:
-            assert "PRIORITY" in str(error), error
+            told = str(error)
         else:
-            raise AssertionError("the transaction was carried out")
+            told = "carried out"
+        assert "PRIORITY" in told, told
         assert (await client.refused("QUEUE.SHOW", "spoiled")).startswith("ResponseError NOQUEUE")
 
 
