@@ -7,10 +7,8 @@ time passes when it is told to. So a list of calls is a run, and repeats exactly
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Final
 
-from penstock.config.limits import CLAIM_WRITE_MS
 from penstock.jobs.bounds import Bounds
 from penstock.jobs.broker import Broker, was_completed
 from penstock.jobs.changes import Change, Settled
@@ -34,18 +32,25 @@ from penstock.jobs.transitions import FINISHED, Cause
 from penstock.jobs.waits import (
     Claim,
     Claimant,
-    Completed,
     ConsumerId,
     Delivery,
-    Died,
     Effect,
     Finish,
-    WaitEnded,
     Waiter,
+)
+from tests.simulation.asked import Asked, Wait, asked_by, tell
+from tests.simulation.checks import (
+    check_claims_are_written,
+    check_counts,
+    check_memory,
+    check_outcome,
+    check_times,
+    check_waits,
+    check_windows,
+    nothing_is_left,
 )
 from tests.simulation.gate import End, GatedStore, at_once
 from tests.simulation.model import Ask, Model
-from tests.simulation.windows import check_memory, check_windows, nothing_is_left
 
 START: Final = Instant(1_700_000_000_000)
 # Small, so that windows overflow and are refilled, and payloads have no room.
@@ -63,26 +68,6 @@ POLICY: Final = Policy(
 )
 _TURNS: Final = 5  # Of the loop, until the journal has got as far as it gets.
 _CALM_MAX: Final = 2_000  # Commits until everything is settled, or it never will be.
-
-
-@dataclass(slots=True)
-class Asked:
-    """A request whose answer is awaited; it comes once."""
-
-    what: str
-    answers: list[object] = field(default_factory=list)
-
-    def told(self, answer: object) -> None:
-        self.answers.append(answer)
-        assert len(self.answers) == 1, f"{self.what} is answered twice: {self.answers}"
-
-
-@dataclass(slots=True)
-class Wait(Asked):
-    """Somebody who waits for a job. `ends_at` is None until it is known to be unfinished."""
-
-    waiter: Waiter | None = None
-    ends_at: int | None = None
 
 
 class World:
@@ -244,7 +229,7 @@ class World:
             else:
                 self.broker.unclaim(claimant)
                 del self.parked[claimant]
-                _told(claimant, "gone")
+                tell(claimant, "gone")
         self._turn()
 
     def end_attempt(self, index: int, ask: Ask, *, jitter: float = 0.0) -> None:
@@ -327,7 +312,7 @@ class World:
         for claimant in [c for c in self.parked if c.consumer == consumer]:
             self.broker.unclaim(claimant)
             del self.parked[claimant]
-            _told(claimant, "gone")
+            tell(claimant, "gone")
         unstarted = self.undelivered.pop(consumer, set())
         held = [truth for truth in self.model.held_by(consumer) if truth.on_its_way is None]
         unstarted |= {truth.job.id for truth in held if truth.job.id % started_every}
@@ -376,7 +361,7 @@ class World:
         assert isinstance(self.run.exception(), StoreFailed)
         untold = {asked.what for asked in self.asked if not asked.answers}
         untold -= {wait.what for wait in self.waits if wait.ends_at is not None}
-        untold -= {_asked(c).what for c in self.parked}
+        untold -= {asked_by(c).what for c in self.parked}
         assert not untold, "somebody was not told that the outcome is unknown"
         self._restart(batch if end is End.FAILED_LATE else None)
 
@@ -480,7 +465,10 @@ class World:
             del self.parked[effect.claimant]
             self._deliver(effect.claimant, effect.claims)
         elif isinstance(effect, Finish):
-            self._finish(effect)
+            wait = effect.waiter.token
+            assert isinstance(wait, Wait)
+            wait.told(effect.outcome)
+            check_outcome(self.model, wait, effect.outcome, self.now)
         else:
             held = self.model.holds(effect.job_id, effect.attempt)
             assert held is not None
@@ -494,39 +482,11 @@ class World:
                 self.model.counters[held.job.queue, "expired"] += 1
                 self.broker.expire(effect.job_id, effect.attempt, now=self.now, jitter=0.5)
 
-    def _finish(self, effect: Finish) -> None:
-        wait, outcome = effect.waiter.token, effect.outcome
-        assert isinstance(wait, Wait)
-        wait.told(outcome)
-        truth = self.model.jobs.get(effect.waiter.job_id)
-        if isinstance(outcome, WaitEnded):
-            assert wait.ends_at is not None
-            assert wait.ends_at <= self.now
-            assert truth is None or truth.state not in FINISHED
-        elif isinstance(outcome, Completed):
-            assert truth is None or truth.state is State.COMPLETED
-            assert outcome.result == b"%d" % effect.waiter.job_id
-        else:
-            assert isinstance(outcome, Died)
-            assert truth is not None
-            assert truth.state is State.DEAD
-            assert outcome == Died(truth.failures, truth.job.attempts_max, truth.error)
-
     # --- what must be true ---------------------------------------------------------------------
 
     def check(self) -> None:
         """Hold everything against the model, as it is between any two calls."""
-        counts = self.model.counts()
-        assert {queue.name for queue in self.broker.queues()} == self.model.queues
-        for queue in self.broker.queues():
-            counters = queue.counters
-            assert queue.ready_count == counts[queue.name, State.READY]
-            assert queue.scheduled_count == counts[queue.name, State.SCHEDULED]
-            assert queue.claimed_count == counts[queue.name, State.CLAIMED]
-            assert queue.completed_count == counts[queue.name, State.COMPLETED]
-            assert queue.dead_count == counts[queue.name, State.DEAD]
-            for name in counters.__struct_fields__:
-                assert getattr(counters, name) == self.model.counters[queue.name, name], name
+        check_counts(self.broker, self.model)
         for job_id, attempt, causes in self.ended:
             truth = self.model.jobs.get(job_id)
             assert truth is None or truth.ended[attempt] in causes
@@ -539,25 +499,14 @@ class World:
         for claimant in self.parked:
             fronts = [q.ready for q in self.broker.queues() if q.name in claimant.queues]
             assert not any(len(window) for window in fronts), "a worker waits beside a ready job"
-        self._check_waits()
+        self.waits = [wait for wait in self.waits if not wait.answers]
+        check_waits(self.broker, self.model, self.waits)
+        check_times(self.broker, self.model, [*self.waits_end_at(), *self.parked.values()])
         check_windows(self.broker, self.model)
         check_memory(self.broker, self.bounds)
 
-    def _check_waits(self) -> None:
-        self.waits = [wait for wait in self.waits if not wait.answers]
-        assert self.broker.waiter_count == len(self.waits)
-        times = list(self.parked.values())
-        times += [wait.ends_at for wait in self.waits if wait.ends_at is not None]
-        for truth in self.model.in_state(State.CLAIMED):
-            if truth.on_its_way is None and truth.lease_ends_at is not None:
-                times.append(truth.lease_ends_at)
-        next_at = self.broker.next_at()
-        assert not times or (next_at is not None and next_at <= min(times))
-        for wait in self.waits:
-            assert wait.waiter is not None
-            truth_of = self.model.jobs.get(wait.waiter.job_id)
-            if wait.ends_at is not None and truth_of is not None:
-                assert truth_of.state not in FINISHED, f"{wait.what} was not answered"
+    def waits_end_at(self) -> list[int]:
+        return [wait.ends_at for wait in self.waits if wait.ends_at is not None]
 
     def calm_down(self) -> None:
         """Let everything settle that needs neither workers nor time."""
@@ -581,7 +530,7 @@ class World:
         assert not self.broker.has_questions
         open_ones = [asked.what for asked in self.asked if not asked.answers]
         waiting = [wait.what for wait in self.waits]
-        parked = [_asked(claimant).what for claimant in self.parked]
+        parked = [asked_by(claimant).what for claimant in self.parked]
         assert sorted(open_ones) == sorted(waiting + parked), "somebody was not answered"
         self.asked = [asked for asked in self.asked if not asked.answers]
         for name in self.model.queues:
@@ -590,19 +539,7 @@ class World:
         for truth in self.model.jobs.values():
             assert truth.on_its_way is None
             assert truth.state is not State.SCHEDULED or truth.due_at > self.now
-        self._check_claims_are_written()
-
-    def _check_claims_are_written(self) -> None:
-        old = [
-            truth
-            for truth in self.model.in_state(State.CLAIMED)
-            if truth.claimed_at + CLAIM_WRITE_MS <= self.now
-        ]
-        commit = at_once(self.shelf.commit(Batch(records=[truth.job.id for truth in old])))
-        for truth in old:
-            written = commit.records[truth.job.id].job
-            assert written.state is State.CLAIMED, f"the claim of job {written.id} is not written"
-            assert written.attempt == truth.attempt
+        check_claims_are_written(self.shelf, self.model, self.now)
 
     def finish_everything(self) -> None:
         """Let workers do all the work there is: every job ends, and nothing is left over."""
@@ -662,12 +599,3 @@ class _Follow:
     def __call__(self, problem: StoreError | None) -> None:
         if not isinstance(problem, StoreFailed):
             self._world.model.settled(self._change, problem, self._world.now)
-
-
-def _asked(claimant: Claimant) -> Asked:
-    assert isinstance(claimant.token, Asked)
-    return claimant.token
-
-
-def _told(claimant: Claimant, answer: str) -> None:
-    _asked(claimant).told(answer)
