@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from penstock.config.limits import CLAIM_WRITE_MS
 from penstock.jobs.bounds import Bounds
 from penstock.jobs.broker import Broker
-from penstock.jobs.model import JobId, State
+from penstock.jobs.model import JobId, QueueName, State
 from penstock.jobs.store.memory import MemoryStore
 from penstock.jobs.store.port import Batch
 from penstock.jobs.transitions import FINISHED
@@ -70,6 +70,14 @@ def check_times(broker: Broker, model: Model, waits_end_at: Sequence[int]) -> No
     ]
     next_at = broker.next_at()
     assert not times or (next_at is not None and next_at <= min(times))
+
+
+def most_urgent(broker: Broker, model: Model, queues: Sequence[QueueName]) -> JobId | None:
+    """Return the job that must be claimed first, if all heads of these queues are known."""
+    heads = [model.ready(queue)[0] for queue in queues if model.ready(queue)]
+    if not heads or any(not len(broker.queue(truth.job.queue).ready) for truth in heads):
+        return None
+    return min(heads, key=lambda truth: truth.position).job.id
 
 
 def check_claims_are_written(store: MemoryStore, model: Model, now: int) -> None:

@@ -47,6 +47,7 @@ from tests.simulation.checks import (
     check_times,
     check_waits,
     check_windows,
+    most_urgent,
     nothing_is_left,
 )
 from tests.simulation.gate import End, GatedStore, at_once
@@ -165,7 +166,7 @@ class World:
             consumer=consumer, worker=f"w{consumer}", queues=queues, jobs_max=jobs_max, token=asked
         )
         self.asked.append(asked)
-        most_urgent = self._most_urgent(queues)
+        most_urgent = most_urgent(self.broker, self.model, queues)
         claims = self.broker.claim(claimant, wait_ms=wait_ms, now=self.now)
         if claims is None:
             self.parked[claimant] = self.now + wait_ms
@@ -173,13 +174,6 @@ class World:
             assert most_urgent is None or claims[0].job.id == most_urgent
             self._deliver(claimant, claims)
         self._turn()
-
-    def _most_urgent(self, queues: tuple[QueueName, ...]) -> JobId | None:
-        """Return the job that must be claimed first, if all heads of these queues are known."""
-        heads = [self.model.ready(queue)[0] for queue in queues if self.model.ready(queue)]
-        if not heads or any(not len(self.broker.queue(t.job.queue).ready) for t in heads):
-            return None
-        return min(heads, key=lambda truth: truth.position).job.id
 
     def _deliver(self, claimant: Claimant, claims: Sequence[Claim]) -> None:
         assert len(claims) <= claimant.jobs_max
