@@ -4,8 +4,10 @@ import ast
 import functools
 import json
 import os
+import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Final
 
@@ -28,11 +30,26 @@ def python_outcomes(library: Path | None, program: str, *arguments: str) -> dict
     return outcomes
 
 
-def node_output(library: Path, program: Path, *arguments: str) -> str:
-    """Run a Node program beside the library; imports are looked up from where a program lies."""
-    copy = library / program.name
-    copy.write_text(program.read_text(encoding="utf-8"), encoding="utf-8")
-    return _run(["node", str(copy), *arguments], dict(os.environ))
+def node_claims(program: str) -> list[str]:
+    """Return what a Node program checks: the asynchronous methods of its `claims`."""
+    text = (PROGRAMS / program).read_text(encoding="utf-8")
+    return re.findall(r"^  async (\w+)\(\) \{$", text, re.MULTILINE)
+
+
+@functools.cache
+def node_outcomes(library: Path, program: str, *arguments: str) -> dict[str, str | None]:
+    """Run a program of `clients/` once; return for each of its claims None, or the error."""
+    text = (PROGRAMS / program).read_text(encoding="utf-8")
+    outcomes: dict[str, str | None] = json.loads(node_output(library, program, text, *arguments))
+    return outcomes
+
+
+def node_output(library: Path, name: str, text: str, *arguments: str) -> str:
+    """Run a Node program beside its library: imports are looked up from where a program lies."""
+    with tempfile.TemporaryDirectory(dir=library) as place:
+        program = Path(place) / name
+        program.write_text(text, encoding="utf-8")
+        return _run(["node", str(program), *arguments], dict(os.environ))
 
 
 def _run(command: list[str], environ: dict[str, str]) -> str:
