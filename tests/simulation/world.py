@@ -166,12 +166,12 @@ class World:
             consumer=consumer, worker=f"w{consumer}", queues=queues, jobs_max=jobs_max, token=asked
         )
         self.asked.append(asked)
-        most_urgent = most_urgent(self.broker, self.model, queues)
+        first = most_urgent(self.broker, self.model, queues)
         claims = self.broker.claim(claimant, wait_ms=wait_ms, now=self.now)
         if claims is None:
             self.parked[claimant] = self.now + wait_ms
         else:
-            assert most_urgent is None or claims[0].job.id == most_urgent
+            assert first is None or claims[0].job.id == first
             self._deliver(claimant, claims)
         self._turn()
 
