@@ -137,7 +137,7 @@ def test_a_hard_timeout_kills_the_task_and_what_it_started(
     server: ServerProcess, caller: Wire
 ) -> None:
     """Nothing but a kill ends it: the end of its lease, ten seconds after its timeout."""
-    caller.send(("JOB.CALL", "hang_in_c_with_a_child", "", "TIMEOUT", 1, "ATTEMPTS", 1))
+    caller.send(("JOB.CALL", "hang_in_c_with_a_child", "", "TIMEOUT", 1_000, "ATTEMPTS", 1))
     until_logged(server, "output", line="hanging")
     (child,) = (pid for pid in descendants(server.pid) if _is_sleeper(pid))
 
