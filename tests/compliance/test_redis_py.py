@@ -27,3 +27,12 @@ def test_redis_py(
     )
 
     assert outcomes[claim] is None, outcomes[claim]
+
+
+@pytest.mark.parametrize("claim", claims("coredis_checks.py"))
+def test_coredis(claim: str, port: str, guarded_port: str) -> None:
+    library = python_client("coredis==6.9.0")
+
+    outcomes = python_outcomes(library, "coredis_checks.py", port, guarded_port, PASSWORD)
+
+    assert outcomes[claim] is None, outcomes[claim]
