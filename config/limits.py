@@ -38,6 +38,8 @@ REPLY_BYTES_MAX: Final = OUTPUT_BYTES_MAX
 REPLY_DEPTH_MAX: Final = 32
 # Submissions between MULTI and EXEC: they are one transaction in the store.
 TRANSACTION_COMMANDS_MAX: Final = 4096
+# Bytes of their payloads; they are in memory until EXEC. One payload of any size has room.
+TRANSACTION_BYTES_MAX: Final = 64 * MIB
 # Open connections; a descriptor each, beside those of the store and the workers.
 CONNECTIONS_MAX: Final = 10_000
 # What an operator may raise the three above to: more would be a slip of the keyboard.
@@ -192,6 +194,7 @@ assert REQUESTS_IN_FLIGHT_MAX <= REQUESTS_IN_FLIGHT_CEILING
 assert RESULT_KEEP_MS_DEFAULT <= KEEP_MS_MAX
 assert DEAD_KEEP_MS_DEFAULT <= KEEP_MS_MAX
 assert TRANSACTION_COMMANDS_MAX <= BATCH_CHANGES_MAX
+assert ARGUMENT_BYTES_MAX <= TRANSACTION_BYTES_MAX <= BATCH_BYTES_MAX
 assert ARGUMENT_BYTES_MAX <= BATCH_BYTES_MAX
 assert QUEUE_WINDOW_JOBS_MIN < QUEUE_WINDOW_JOBS_MAX <= WINDOWS_JOBS_MAX
 assert PAYLOAD_CACHE_ITEM_BYTES_MAX < PAYLOAD_CACHE_BYTES_MAX

@@ -144,6 +144,7 @@ def _limits() -> str:
         "Arguments of one request, before authentication": limits.UNAUTHENTICATED_ARGUMENTS_MAX,
         "Bytes of one argument, before authentication": limits.UNAUTHENTICATED_ARGUMENT_BYTES_MAX,
         "Commands between MULTI and EXEC": limits.TRANSACTION_COMMANDS_MAX,
+        "Bytes of their payloads together": limits.TRANSACTION_BYTES_MAX,
         "Bytes of a task's or a queue's name": limits.NAME_BYTES_MAX,
         "Bytes of a key": limits.KEY_BYTES_MAX,
         "Bytes of a payload, unless configured": limits.PAYLOAD_BYTES_MAX,

@@ -6,6 +6,7 @@ called after every batch of commands, every commit and every tick.
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from random import Random
 from typing import Protocol, assert_never
 
@@ -18,6 +19,7 @@ from penstock.config.limits import (
     REST_AFTER_SECONDS,
 )
 from penstock.jobs.broker import Broker
+from penstock.jobs.errors import LeaseLost
 from penstock.jobs.model import JobId
 from penstock.jobs.store.journal import Journal
 from penstock.jobs.store.port import Removal, Store, StoreError
@@ -191,7 +193,9 @@ class Engine:
         """Release jobs that could not be handed out."""
         now = self.clock.now_ms()
         for claim in claims:
-            self.broker.release(claim.job.id, claim.job.attempt, now=now, settled=_nobody_asks)
+            # Somebody may have guessed the attempt's number and ended it.
+            with suppress(LeaseLost):
+                self.broker.release(claim.job.id, claim.job.attempt, now=now, settled=_nobody_asks)
 
     def _end_overdue(self, overdue: Overdue) -> None:
         """End the worker first if it is ours, so that two never run one job; else just expire."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from penstock.config.limits import TRANSACTION_COMMANDS_MAX
+from penstock.config.limits import TRANSACTION_BYTES_MAX, TRANSACTION_COMMANDS_MAX
 from penstock.config.secret import Secret
 from penstock.jobs.errors import Refused
 from penstock.jobs.policy import SubmitRequest
@@ -55,6 +55,7 @@ class Transaction(Struct):
     """What stands between MULTI and EXEC: submissions, and replies already known."""
 
     steps: list[SubmitRequest | bytes]
+    bytes_count: int = 0
     is_spoiled: bool = False
 
 
@@ -137,7 +138,7 @@ class Session:
     def reply(self, reply: bytes) -> None:
         """Answer the current request."""
         if self.transaction is not None and not self.transaction.is_spoiled:
-            self._queue_step(reply)
+            self._queue_step(reply, len(reply))
         else:
             self.responses.add(reply)
 
@@ -155,7 +156,7 @@ class Session:
         """Add a submission to the open transaction; say whether there is one."""
         if self.transaction is None:
             return False
-        self._queue_step(request)
+        self._queue_step(request, len(request.payload))
         return True
 
     def new_slot(self) -> Slot:
@@ -198,14 +199,18 @@ class Session:
         """Return what the holder of a lease is called in errors and listings."""
         return self.worker_name or self.client_name or self.peer
 
-    def _queue_step(self, step: SubmitRequest | bytes) -> None:
-        assert self.transaction is not None
-        if len(self.transaction.steps) >= TRANSACTION_COMMANDS_MAX:
-            self.refuse(
-                ErrorCode.OVERLOADED,
-                f"a transaction holds at most {TRANSACTION_COMMANDS_MAX} commands; "
-                "send it in several",
-            )
-            return
-        self.transaction.steps.append(step)
-        self.responses.add(QUEUED)
+    def _queue_step(self, step: SubmitRequest | bytes, size: int) -> None:
+        transaction = self.transaction
+        assert transaction is not None
+        if len(transaction.steps) >= TRANSACTION_COMMANDS_MAX:
+            self._refuse_step(f"{TRANSACTION_COMMANDS_MAX} commands")
+        elif transaction.bytes_count + size > TRANSACTION_BYTES_MAX:
+            self._refuse_step(f"{TRANSACTION_BYTES_MAX} bytes of payloads")
+        else:
+            transaction.steps.append(step)
+            transaction.bytes_count += size
+            self.responses.add(QUEUED)
+
+    def _refuse_step(self, limit: str) -> None:
+        text = f"a transaction holds at most {limit}; send it in several"
+        self.refuse(ErrorCode.OVERLOADED, text)
