@@ -49,6 +49,7 @@ def measure_backlog(
     Raises:
         LoadtestError: a server failed, or lost a job that it had acknowledged.
     """
+    machine = describe_machine()
     with TemporaryDirectory(prefix="penstock-backlog-", dir=parent) as directory:
         sync_us = fdatasync_us(Path(directory))
         data = Path(directory, "data")
@@ -68,7 +69,7 @@ def measure_backlog(
             first_claim_seconds = time.perf_counter() - began
             rss_restarted = server.rss_bytes()
     return Backlog(
-        machine=describe_machine(),
+        machine=machine,
         jobs=jobs,
         payload_bytes=payload_bytes,
         fdatasync_us=sync_us,

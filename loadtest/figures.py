@@ -49,7 +49,8 @@ def machine_lines(machine: Machine) -> list[str]:
     return [
         f"- {machine.processors} processors ({machine.processor}), {machine.memory_gib} GiB, "
         f"{machine.system}",
-        f"- {machine.python}, Penstock {machine.penstock}",
+        f"- {machine.python}, Penstock {machine.penstock}; load average before: "
+        f"{machine.load_average:.1f}",
     ]
 
 

@@ -24,6 +24,8 @@ class Machine(Struct, frozen=True):
     system: str
     python: str
     penstock: str
+    # Of the minute before the measurement: what else kept the machine busy.
+    load_average: float
 
 
 def describe_machine() -> Machine:
@@ -39,6 +41,7 @@ def describe_machine() -> Machine:
         system=f"{platform.system()} {platform.release()}",
         python=f"{platform.python_implementation()} {platform.python_version()}",
         penstock=ours,
+        load_average=round(os.getloadavg()[0], 2),
     )
 
 

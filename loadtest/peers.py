@@ -107,6 +107,7 @@ def compare(
         )
     if importlib.util.find_spec("examples") is None and not Path("examples").is_dir():
         raise NotInstalled(f"the tasks of {_APP} are in the project's root; run this from there")
+    machine = describe_machine()
     found: dict[tuple[str, str], list[Figure]] = {}
     syncs: list[float] = []
     with TemporaryDirectory(prefix="penstock-peers-", dir=parent) as directory:
@@ -123,7 +124,7 @@ def compare(
     rows = [
         Row(case, found[case.name, PENSTOCK], found.get((case.name, REDIS), [])) for case in CASES
     ]
-    return Comparison(describe_machine(), _redis_version(), requests, syncs, rows)
+    return Comparison(machine, _redis_version(), requests, syncs, rows)
 
 
 def _run_penstock(case: Case, count: int, place: Path) -> Figure:

@@ -3,7 +3,7 @@ from penstock.loadtest.figures import MIB, backlog_lines, comparison_lines
 from penstock.loadtest.machine import Machine
 from penstock.loadtest.peers import CASES, Comparison, Figure, Row
 
-MACHINE = Machine("a processor", 2, 8.0, "Linux 6", "CPython 3.11.7", "0.1.0")
+MACHINE = Machine("a processor", 2, 8.0, "Linux 6", "CPython 3.11.7", "0.1.0", 0.3)
 
 
 def comparison() -> Comparison:
