@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,7 @@ CLIENTS: Final = Path(sys.prefix) / "clients"
 # `COMPLIANCE=all` makes of a missing client a failure: in CI nothing is left out silently.
 ALL: Final = os.environ.get("COMPLIANCE") == "all"
 _INSTALL_SECONDS_MAX: Final = 100
+_NPM_RETRIES: Final = ("--fetch-retries=1", "--fetch-retry-mintimeout=500")
 _refused: dict[str, str] = {}
 
 
@@ -29,8 +31,8 @@ def node_client(requirement: str) -> Path:
     """Return a directory with a `node_modules` that holds this npm package."""
     if shutil.which("node") is None or shutil.which("npm") is None:
         lack(f"{requirement}: node or npm is not installed")
-    command = ["npm", "install", "--silent", "--no-audit", "--no-fund", requirement, "--prefix"]
-    return _installed(f"npm-{requirement}", command)
+    command = ["npm", "install", "--loglevel=error", "--no-audit", "--no-fund"]
+    return _installed(f"npm-{requirement}", [*command, *_NPM_RETRIES, requirement, "--prefix"])
 
 
 def lack(reason: str) -> NoReturn:
@@ -54,8 +56,11 @@ def _installed(name: str, command: Sequence[str]) -> Path:
             half = CLIENTS / f".half-{name}"
             shutil.rmtree(half, ignore_errors=True)
             half.mkdir()
-            _install([*command, str(half)], name)
-            half.rename(directory)
+            try:
+                _install([*command, str(half)], name)
+                half.rename(directory)
+            finally:
+                shutil.rmtree(half, ignore_errors=True)
     return directory
 
 
@@ -69,7 +74,8 @@ def _install(command: Sequence[str], name: str) -> None:
             )
             return
         except subprocess.CalledProcessError as error:
-            _refused[program] = error.stderr.strip() or f"exit code {error.returncode}"
+            said = re.findall(r"^(?:ERROR:|npm ERR!|npm error) .*", error.stderr, re.MULTILINE)
+            _refused[program] = said[0] if said else f"exit code {error.returncode}"
         except subprocess.TimeoutExpired:
             _refused[program] = f"nothing came within {_INSTALL_SECONDS_MAX} s"
     lack(f"{name} cannot be installed: {_refused[program]}")
