@@ -100,6 +100,6 @@ def _cancel(loop: uvloop.Loop, test: str) -> None:
 @pytest.fixture
 def seed() -> int:
     """A seed for this test's randomness. On failure the output says how to repeat it."""
-    value = int(os.environ.get("PENSTOCK_SEED") or random.randrange(2**32))
-    sys.stdout.write(f"repeat with PENSTOCK_SEED={value}\n")
+    value = int(os.environ.get("TEST_SEED") or random.randrange(2**32))
+    sys.stdout.write(f"repeat with TEST_SEED={value}\n")
     return value

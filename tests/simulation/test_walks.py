@@ -15,7 +15,7 @@ RUNS = settings().max_examples // 4
 @pytest.mark.simulation
 @pytest.mark.parametrize("run", range(RUNS))
 def test_whatever_happens_the_promises_hold(run: int, seed: int) -> None:
-    """The seed of a failed run is in its output; PENSTOCK_SEED=... repeats it."""
+    """The seed of a failed run is in its output; TEST_SEED=... repeats it."""
     world = World()
     try:
         Walk(world, Random(f"{seed}-{run}")).run(steps=600)
