@@ -249,6 +249,35 @@ async def a_worker_claims_and_completes() -> None:
 
 
 @claim
+async def a_waiting_claim_gets_the_job_that_comes() -> None:
+    async with Client() as submitter, Client() as worker:
+        queue = f"awaited-{await settled(submitter.own.client_id())}"
+        await submitter.send("JOB.SUBMIT", "first", "", "QUEUE", queue)
+        await worker.send("JOB.CLAIM", queue)
+        claiming = ("JOB.CLAIM", queue, "WAIT", "10000")
+        async with asyncio.TaskGroup() as tasks:
+            if STYLE == "sync":
+                waiting = tasks.create_task(
+                    asyncio.to_thread(worker.own.execute_command, *claiming)
+                )
+            else:
+                waiting = tasks.create_task(worker.send(*claiming))
+            await waiting_claim(submitter, queue)
+            job = await submitter.send("JOB.SUBMIT", "awaited", "", "QUEUE", queue)
+        ((claimed, *_),) = waiting.result()
+        assert claimed == job
+
+
+async def waiting_claim(client: Client, queue: str) -> None:
+    """Ask the server until it knows of a claim that waits."""
+    for _ in range(100_000):
+        if named(await client.send("QUEUE.SHOW", queue))[b"waiting_claims"]:
+            return
+        await asyncio.sleep(0)
+    raise AssertionError("the claim never came")
+
+
+@claim
 async def info_tells_what_clients_look_for() -> None:
     async with Client() as client:
         info = await settled(client.own.info())
