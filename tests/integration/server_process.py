@@ -122,6 +122,14 @@ def descendants(pid: int) -> list[int]:
     return [one for child in child_pids(pid) for one in (child, *descendants(child))]
 
 
+def command_of(pid: int) -> bytes:
+    """Return a process's command line; of one that has ended, nothing."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
 def is_gone(pid: int) -> bool:
     """Say whether a process has ended; a zombie has."""
     try:
