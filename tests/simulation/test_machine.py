@@ -118,4 +118,5 @@ class Jobs(RuleBasedStateMachine):
 
 
 Jobs.TestCase.settings = settings(stateful_step_count=50)
-TestJobs = pytest.mark.simulation(Jobs.TestCase)
+# What is found is cut down, which takes longer than finding it.
+TestJobs = pytest.mark.simulation(pytest.mark.timeout(900)(Jobs.TestCase))

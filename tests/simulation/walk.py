@@ -95,7 +95,7 @@ class Walk:
 
     def _rarely(self) -> None:
         random, world = self._random, self._world
-        draw = random.randrange(24)
+        draw = random.randrange(30)
         if draw < 4:
             world.disconnect(random.randrange(4), started_every=random.choice((1, 2)))
         elif draw < 6:
@@ -108,13 +108,13 @@ class Walk:
             world.unclaim(random.randrange(8), answered=random.random() < 0.5)
         elif draw < 16:
             world.remove(random.randint(1, 4))
-        elif draw < 18:
-            self._full = random.choice((0.0, 0.0, 0.4, 0.9))
         elif draw < 20:
+            self._full = random.choice((0.0, 0.4, 0.9))
+        elif draw < 23:
             world.end_pause()
-        elif draw == 20:
+        elif draw == 23:
             world.end_commit(random.choice((End.FAILED, End.FAILED_LATE)))
-        elif draw == 21:
+        elif draw < 28:
             world.calm_down()
         else:
             world.crash(written=random.random() < 0.5)

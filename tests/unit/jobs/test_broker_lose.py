@@ -36,6 +36,19 @@ def test_a_job_that_lost_its_worker_for_the_first_time_is_due_at_once() -> None:
     assert [again.id for again in desk.claim(consumer=2)] == [job.id]
 
 
+def test_the_loss_of_its_worker_is_a_failure_of_the_job() -> None:
+    """Else a job that kills its workers would be tried for ever."""
+    desk = Desk()
+    desk.claimed()
+
+    desk.lose()
+    [change] = desk.commit()
+
+    assert change.job.failures == 1
+    assert change.failed_attempt is not None
+    assert change.failed_attempt.error == "WorkerLost: gone"
+
+
 def test_jobs_that_were_not_started_are_given_back() -> None:
     desk = Desk()
     desk.claimed()
