@@ -95,7 +95,8 @@ class WorkerProcess:
     async def bury(self) -> str:
         """Kill what there is of the process, reap it and tell how it ended.
 
-        To be called once, after `ending`. When this returns nothing of it runs any more.
+        To be called after `ending`, and again if it was cancelled. When this returns nothing of
+        the process runs any more.
         """
         # It is stopped or a zombie, so its number is its own and descent from it can be seen.
         await to_thread.run_sync(kill_tree, self.pid, self._cookie)

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Protocol, TypeAlias
 
 import anyio
-from anyio.abc import TaskStatus
+from anyio.abc import TaskGroup, TaskStatus
 
 from penstock.worker.errors import AppError
 from penstock.worker.exits import Exit
@@ -26,8 +26,10 @@ _WATCH_SECONDS: Final = 1.0
 _OVERDUE_GRACE_NS: Final = 1_000_000_000
 # From the end of a worker's connection to the end of the worker.
 _LOST_GRACE_SECONDS: Final = 2.0
-# Beyond it a killed process hangs in the kernel, and waiting for it would hang us.
+# Beyond it a killed process hangs in the kernel, as on a disk that is gone; another replaces it.
 _KILL_SECONDS: Final = 10.0
+# Processes that live or hang, for each that is wanted; beyond it none is replaced.
+_PROCESSES_PER_SLOT_MAX: Final = 2
 
 
 class WorkerLink(Protocol):
@@ -90,7 +92,7 @@ class Supervisor:
         self._slots_closed = anyio.Event()
         self._usable = anyio.Event()
         self._failure: AppError | WorkersRefused | None = None
-        self._scope: anyio.CancelScope | None = None
+        self._tasks: TaskGroup | None = None
         self.restarts_total = 0
 
     @property
@@ -116,29 +118,28 @@ class Supervisor:
             self._slots_closed.set()
             task_status.started()
             await anyio.sleep_forever()
-        with anyio.CancelScope() as self._scope:
-            async with anyio.create_task_group() as tasks:
-                self._slots_open = self._count
-                tasks.start_soon(self._watch)
-                for number in range(1, self._count + 1):
-                    tasks.start_soon(self._keep, self._name(number))
-                with anyio.move_on_after(_REPORT_SECONDS) as waiting:
-                    await self._usable.wait()
-                if waiting.cancelled_caught:
-                    self._log.warning("the app is still loading", seconds=_REPORT_SECONDS)
-                task_status.started()
+        async with anyio.create_task_group() as self._tasks:
+            self._slots_open = self._count
+            self._tasks.start_soon(self._watch)
+            for _ in range(self._count):
+                self._tasks.start_soon(self._keep)
+            with anyio.move_on_after(_REPORT_SECONDS) as waiting:
+                await self._usable.wait()
+            if waiting.cancelled_caught:
+                self._log.warning("the app is still loading", seconds=_REPORT_SECONDS)
+            task_status.started()
         if self._failure is not None:
             raise self._failure
 
     def kill(self, worker_name: str, reason: str) -> None:
         """Kill a worker's processes; its jobs fail with *reason* once all of them are dead."""
         process = self._processes.get(worker_name)
-        if process is not None:
+        if process is not None and not process.ending.is_set():
             self._log.warning("killing a worker", worker=worker_name, pid=process.pid, why=reason)
             process.kill(reason)
 
     async def drain(self) -> None:
-        """Let the workers finish what they run, and wait until all have exited.
+        """Let the workers finish what they run, and wait until all that can end have exited.
 
         Cancelling it leaves those that are not done yet running.
         """
@@ -155,17 +156,19 @@ class Supervisor:
         for process in self.processes:
             process.kill(reason)
 
-    def _name(self, number: int) -> str:
-        if self._options.remote is None:
-            return f"worker-{number}"
-        return f"worker-{number}@{socket.gethostname()}"
+    def _free_name(self) -> str | None:
+        """Find a name that no process has, be it one that was killed and hangs."""
+        suffix = "" if self._options.remote is None else f"@{socket.gethostname()}"
+        numbers = range(1, _PROCESSES_PER_SLOT_MAX * self._count + 1)
+        names = (f"worker-{number}{suffix}" for number in numbers)
+        return next((name for name in names if name not in self._processes), None)
 
-    async def _keep(self, name: str) -> None:
-        """Have one process of this name after the other."""
+    async def _keep(self) -> None:
+        """Have one process after the other."""
         early_deaths = 0
         try:
             while not self._draining.is_set():
-                worked = await self._live(name)
+                worked = await self._live()
                 early_deaths = 0 if worked else early_deaths + 1
                 ceiling = restart_ceiling_seconds(early_deaths)
                 with anyio.move_on_after(random.uniform(ceiling / 2, ceiling)):
@@ -176,8 +179,12 @@ class Supervisor:
             if not self._slots_open:
                 self._slots_closed.set()
 
-    async def _live(self, name: str) -> bool:
+    async def _live(self) -> bool:
         """Start a process and see it to its grave; tell whether it ran any job."""
+        name = self._free_name()
+        if name is None:
+            self._log.error("no worker is started: too many hang", hanging=self.alive_count)
+            return False
         try:
             process, sock = start_process(self._options, name, ProcessLog(self._log, name))
         except OSError as error:
@@ -199,12 +206,24 @@ class Supervisor:
             await process.ending.wait()
         finally:
             process.kill(f"WorkerDied: {process} was stopped with its supervisor")
-            with anyio.move_on_after(_KILL_SECONDS, shield=True):
-                reason = await process.bury()
-                self._end(process, link, reason)
+            with anyio.move_on_after(_KILL_SECONDS, shield=True) as burial:
+                await self._bury(process, link)
+            if burial.cancelled_caught:
+                self._bury_later(process, link)
         return process.note.jobs_started > 0
 
-    def _end(self, process: WorkerProcess, link: WorkerLink, reason: str) -> None:
+    def _bury_later(self, process: WorkerProcess, link: WorkerLink) -> None:
+        """Go on without a process that hangs; it keeps its name and jobs until it is dead."""
+        assert self._tasks is not None
+        self._log.error(
+            "a killed worker hangs in the kernel; its jobs go to others when it is dead",
+            worker=process.name,
+            pid=process.pid,
+        )
+        self._tasks.start_soon(self._bury, process, link)
+
+    async def _bury(self, process: WorkerProcess, link: WorkerLink) -> None:
+        reason = await process.bury()
         self._processes.pop(process.name, None)
         self._links.pop(process.name, None)
         link.close(reason, process.note.started)
@@ -229,8 +248,8 @@ class Supervisor:
 
     def _give_up(self, failure: AppError | WorkersRefused) -> None:
         self._failure = self._failure or failure
-        assert self._scope is not None
-        self._scope.cancel()
+        assert self._tasks is not None
+        self._tasks.cancel_scope.cancel()
 
     def _lost(self, process: WorkerProcess, why: str) -> None:
         # Mostly it is about to exit, drained or crashed, and then that is what there is to tell.
