@@ -1,11 +1,12 @@
 """Telling the server what became of jobs, until it knows."""
 
 import asyncio
-import random
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
+from penstock.client.backoff import Backoff
 from penstock.config import limits
 from penstock.protocol.reader import Reply
 from penstock.protocol.replies import ErrorReply
@@ -13,10 +14,16 @@ from penstock.worker.errors import ResultError
 from penstock.worker.link import Link
 from penstock.worker.outcomes import Outcome, Verdict, command, hopeless
 
-_RETRY_BASE_SECONDS: Final = 0.05
-_RETRY_CAP_SECONDS: Final = 2.0
 # What a server that cannot write just now says; the outcome is kept and sent again.
 _PASSING: Final = frozenset({"DISKFULL", "UNKNOWN", "OVERLOADED"})
+
+
+@dataclass(slots=True)
+class _Repetition:
+    """An outcome that the server could not take at first."""
+
+    give_up_at: float
+    backoff: Backoff = field(default_factory=Backoff)
 
 
 class Answers:
@@ -35,16 +42,16 @@ class Answers:
     def send(self, outcome: Outcome) -> None:
         """Send an outcome with the link's next write."""
         self.unanswered += 1
-        self._link.send(command(outcome), partial(self._replied, outcome, 0, 0.0))
+        self._link.send(command(outcome), partial(self._replied, outcome, None))
 
     def stop(self) -> None:
         """Send nothing again: the link is gone, and with it the leases."""
         self._stopped = True
 
-    def _replied(self, outcome: Outcome, tries: int, waited: float, reply: Reply) -> None:
+    def _replied(self, outcome: Outcome, repetition: _Repetition | None, reply: Reply) -> None:
         if not isinstance(reply, ErrorReply):
             self._settled()
-        elif reply.code in _PASSING and self._send_later(outcome, tries, waited):
+        elif reply.code in _PASSING and self._send_later(outcome, repetition):
             return
         elif reply.code == "TOOLARGE" and outcome.verdict is Verdict.COMPLETED:
             self._replace_result(outcome, reply)
@@ -61,20 +68,22 @@ class Answers:
         if not self.unanswered:
             self._on_settled()
 
-    def _send_later(self, outcome: Outcome, tries: int, waited: float) -> bool:
+    def _send_later(self, outcome: Outcome, repetition: _Repetition | None) -> bool:
         """Plan to send once more; not beyond the longest the lease can last."""
-        lease_seconds = (outcome.claim.timeout_ms + limits.LEASE_GRACE_MS) / 1000
-        if waited > lease_seconds:
+        now = self._loop.time()
+        if repetition is None:
+            lease_seconds = (outcome.claim.timeout_ms + limits.LEASE_GRACE_MS) / 1000
+            repetition = _Repetition(give_up_at=now + lease_seconds)
+        if now > repetition.give_up_at:
             return False
-        ceiling = min(_RETRY_CAP_SECONDS, _RETRY_BASE_SECONDS * 2 ** min(tries, 10))
-        delay = random.uniform(ceiling / 2, ceiling)
-        self._loop.call_later(delay, self._send_again, outcome, tries + 1, waited + delay)
+        pause = repetition.backoff.next_seconds()
+        self._loop.call_later(pause, self._send_again, outcome, repetition)
         return True
 
-    def _send_again(self, outcome: Outcome, tries: int, waited: float) -> None:
+    def _send_again(self, outcome: Outcome, repetition: _Repetition) -> None:
         if self._stopped:
             return
-        self._link.send(command(outcome), partial(self._replied, outcome, tries, waited))
+        self._link.send(command(outcome), partial(self._replied, outcome, repetition))
         self._link.flush()
 
     def _replace_result(self, outcome: Outcome, reply: ErrorReply) -> None:

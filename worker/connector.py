@@ -1,7 +1,7 @@
 """How a worker process comes by its connection: inherited, or made and made again."""
 
 import asyncio
-import random
+import contextlib
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,11 +9,11 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from penstock.config.address import Address
-from penstock.protocol.encoding import encode_command
+from penstock.client.backoff import Backoff
+from penstock.client.endpoint import Endpoint, parse_endpoint, tune, why
+from penstock.client.session import greeting
 from penstock.protocol.reader import Reply
 from penstock.protocol.replies import ErrorReply
-from penstock.worker.address import parse_server
 from penstock.worker.descriptors import lift
 from penstock.worker.exits import Exit
 from penstock.worker.forks import ForkGuard
@@ -25,8 +25,6 @@ _RETRY_CAP_SECONDS: Final = 10.0
 _HANDSHAKE_SECONDS: Final = 10.0
 # A task that was interrupted may clean up for this long before its process ends.
 LOST_GRACE_SECONDS: Final = 1.0
-# A host that vanished is noticed after about this long, with or without unacknowledged data.
-_DEAD_PEER_SECONDS: Final = 20
 
 
 class Refused(Exception):
@@ -57,7 +55,8 @@ async def work_inherited(runtime: Runtime, sock: socket.socket, guard: ForkGuard
 
 async def work_connected(runtime: Runtime, dialling: Dialling, guard: ForkGuard, say: Say) -> Exit:
     """Connect and work; connect again, with growing and jittered pauses, until drained."""
-    tries = 0
+    backoff = Backoff(_RETRY_BASE_SECONDS, _RETRY_CAP_SECONDS)
+    told = False  # Whether it was said that the server cannot be reached.
     while not runtime.drain_asked.is_set():
         try:
             reason = await runtime.session(partial(_open, dialling, guard))
@@ -65,27 +64,21 @@ async def work_connected(runtime: Runtime, dialling: Dialling, guard: ForkGuard,
             say(f"{dialling.address} refused this worker: {refusal}")
             return Exit.REFUSED
         except OSError as error:
-            if tries <= 1:
-                say(f"cannot reach {dialling.address}: {error}; trying on")
-            tries += 1
+            if not told:
+                say(f"cannot reach {dialling.address}: {why(error)}; trying on")
+            told = True
         else:
             if reason is None:
                 return Exit.DRAINED
             say(f"lost {dialling.address}: {reason}")
-            tries = 1
+            backoff.reset()
+            told = False
             if runtime.busy and not await runtime.abandon(reason, LOST_GRACE_SECONDS):
                 return Exit.LOST
-        await _pause(runtime, tries)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(backoff.next_seconds()):
+                await runtime.drain_asked.wait()
     return Exit.DRAINED
-
-
-async def _pause(runtime: Runtime, tries: int) -> None:
-    ceiling = min(_RETRY_CAP_SECONDS, _RETRY_BASE_SECONDS * 2 ** min(tries, 10))
-    try:
-        async with asyncio.timeout(random.uniform(ceiling / 2, ceiling)):
-            await runtime.drain_asked.wait()
-    except TimeoutError:
-        return
 
 
 async def _open(dialling: Dialling, guard: ForkGuard, on_lost: Callable[[str], None]) -> Link:
@@ -104,9 +97,9 @@ async def _open(dialling: Dialling, guard: ForkGuard, on_lost: Callable[[str], N
             answered.set_exception(ConnectionError(reason))
 
     async with asyncio.timeout(_HANDSHAKE_SECONDS):
-        link = await _link_over(await _connect(parse_server(dialling.address)), guard, lost)
+        link = await _link_over(await _connect(parse_endpoint(dialling.address)), guard, lost)
         try:
-            link.send(_hello(dialling), answered.set_result)
+            link.send(greeting(dialling.password, dialling.name), answered.set_result)
             link.flush()
             reply = await answered
         except BaseException:
@@ -118,47 +111,32 @@ async def _open(dialling: Dialling, guard: ForkGuard, on_lost: Callable[[str], N
     return link
 
 
-def _hello(dialling: Dialling) -> bytes:
-    words: list[bytes | str | int] = ["HELLO", 2]
-    if dialling.password is not None:
-        words += ["AUTH", "default", dialling.password]
-    return encode_command([*words, "SETNAME", dialling.name])
-
-
-async def _connect(address: Address | Path) -> socket.socket:
-    """Connect to the first of the address's endpoints that answers."""
+async def _connect(server: Endpoint) -> socket.socket:
+    """Connect to the first of the server's addresses that answers."""
     loop = asyncio.get_running_loop()
+    address = server.address
     if isinstance(address, Path):
-        return await _connect_endpoint(socket.AF_UNIX, str(address))
+        return await _connect_to(socket.AF_UNIX, str(address))
     failure: OSError | None = None
-    for family, _, _, _, endpoint in await loop.getaddrinfo(
+    for family, _, _, _, place in await loop.getaddrinfo(
         address.host, address.port, type=socket.SOCK_STREAM
     ):
         try:
-            return _kept_alive(await _connect_endpoint(family, endpoint))
+            return await _connect_to(family, place)
         except OSError as error:
             failure = error
     raise failure or OSError(f"{address.host} has no address")
 
 
-async def _connect_endpoint(family: int, endpoint: tuple[object, ...] | str) -> socket.socket:
+async def _connect_to(family: int, place: tuple[object, ...] | str) -> socket.socket:
     sock = socket.socket(fileno=lift(socket.socket(family, socket.SOCK_STREAM).detach()))
     sock.setblocking(False)
     try:
-        await asyncio.get_running_loop().sock_connect(sock, endpoint)
+        tune(sock)
+        await asyncio.get_running_loop().sock_connect(sock, place)
     except BaseException:
         sock.close()
         raise
-    return sock
-
-
-def _kept_alive(sock: socket.socket) -> socket.socket:
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _DEAD_PEER_SECONDS // 2)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, _DEAD_PEER_SECONDS // 4)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 2)
-    # Keepalive does not fire while data waits for its acknowledgement; this does.
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _DEAD_PEER_SECONDS * 1000)
     return sock
 
 

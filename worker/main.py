@@ -10,7 +10,7 @@ import anyio
 import structlog
 import uvloop
 
-from penstock.worker.address import parse_server
+from penstock.client.endpoint import parse_endpoint
 from penstock.worker.child import PASSWORD_VARIABLE
 from penstock.worker.errors import AppError
 from penstock.worker.exits import Exit
@@ -46,7 +46,7 @@ def run_worker_processes(
     log: Log = structlog.get_logger("penstock.workers")
     password = os.environ.get(PASSWORD_VARIABLE) if password is None else password
     try:
-        parse_server(connect)
+        parse_endpoint(connect)
     except ValueError as error:
         log.error("stopped", reason=str(error))
         return Exit.UNUSABLE

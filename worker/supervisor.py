@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import os
-import random
 import signal
 import socket
 import time
@@ -13,11 +12,12 @@ from typing import Final, Protocol, TypeAlias
 import anyio
 from anyio.abc import TaskGroup, TaskStatus
 
+from penstock.client.backoff import Backoff
+from penstock.config import limits
 from penstock.worker.errors import AppError
 from penstock.worker.exits import Exit
 from penstock.worker.process import ProcessOptions, RemoteServer, WorkerProcess, start_process
 from penstock.worker.process_log import Log, ProcessLog
-from penstock.worker.restarts import restart_ceiling_seconds
 
 # How long a start waits to hear whether the app can be loaded; imports may take long.
 _REPORT_SECONDS: Final = 30.0
@@ -164,14 +164,18 @@ class Supervisor:
         return next((name for name in names if name not in self._processes), None)
 
     async def _keep(self) -> None:
-        """Have one process after the other."""
-        early_deaths = 0
+        """Have one process after the other.
+
+        One that ran a job was killed by it, and the job's own retries are spaced: its replacement
+        comes at once, so that a poisonous job does not starve the others. One that dies before any
+        job will most likely die again.
+        """
+        backoff = Backoff(limits.WORKER_RESTART_BASE_SECONDS, limits.WORKER_RESTART_CAP_SECONDS)
         try:
             while not self._draining.is_set():
-                worked = await self._live()
-                early_deaths = 0 if worked else early_deaths + 1
-                ceiling = restart_ceiling_seconds(early_deaths)
-                with anyio.move_on_after(random.uniform(ceiling / 2, ceiling)):
+                if await self._live():
+                    backoff.reset()
+                with anyio.move_on_after(backoff.next_seconds()):
                     await self._draining.wait()
                 self.restarts_total += not self._draining.is_set()
         finally:

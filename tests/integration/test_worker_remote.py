@@ -88,7 +88,7 @@ async def test_it_introduces_itself_with_name_and_password(tmp_path: Path) -> No
         with worker_program(address, PENSTOCK_PASSWORD="secret"):
             job = await source.run("echo", b"[1]")
 
-    assert source.hellos[0][:5] == [b"2", b"AUTH", b"default", b"secret", b"SETNAME"]
+    assert source.hellos[0][:5] == [b"3", b"AUTH", b"default", b"secret", b"SETNAME"]
     assert job.worker.startswith("worker-1@")
 
 

@@ -35,7 +35,7 @@ class Talk:
             HELLO,
             retry_seconds=retry,
             is_abandoned=lambda caller: caller.gone,
-            backoff=Backoff(lambda: 1.0),
+            backoff=Backoff(jitter=lambda: 1.0),
         )
 
     def ask(self, request: Request[Any]) -> Caller:

@@ -4,9 +4,7 @@ import os
 
 import pytest
 
-from penstock.client.backoff import Backoff
 from penstock.client.keys import KeySource
-from penstock.config import limits
 from penstock.protocol.values import read_key
 
 
@@ -24,13 +22,3 @@ def test_keys_of_a_forked_process_differ(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(os, "getpid", lambda: -1)
 
     assert source.next().partition(".")[0] != before
-
-
-def test_waits_double_up_to_a_maximum() -> None:
-    backoff = Backoff(lambda: 1.0)
-    waits = [backoff.next_seconds() for _ in range(12)]
-
-    assert waits[:3] == [0.05, 0.1, 0.2]
-    assert waits[-1] == limits.CLIENT_BACKOFF_CAP_SECONDS
-    backoff.reset()
-    assert backoff.next_seconds() == 0.05

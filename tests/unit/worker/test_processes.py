@@ -4,10 +4,8 @@ import signal
 
 import pytest
 
-from penstock.config import limits
 from penstock.worker.process import manner_of_death
 from penstock.worker.process_tree import ProcessStatus, parse_status
-from penstock.worker.restarts import restart_ceiling_seconds
 
 
 @pytest.mark.parametrize(
@@ -32,15 +30,3 @@ def test_the_name_of_a_process_may_hold_anything() -> None:
     text = "42 (a) R 1 (b) S 7 42 41 0 -1 4194560 0 0"
 
     assert parse_status(text) == ProcessStatus(pid=42, state="S", parent=7, session=41)
-
-
-def test_a_worker_that_worked_is_replaced_at_once() -> None:
-    assert restart_ceiling_seconds(0) == limits.WORKER_RESTART_BASE_SECONDS
-
-
-def test_early_deaths_double_the_pause_up_to_the_cap() -> None:
-    ceilings = [restart_ceiling_seconds(deaths) for deaths in range(1_000)]
-
-    assert ceilings[3] == 8 * limits.WORKER_RESTART_BASE_SECONDS
-    assert ceilings == sorted(ceilings)
-    assert ceilings[-1] == limits.WORKER_RESTART_CAP_SECONDS
