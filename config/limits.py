@@ -109,6 +109,8 @@ PAYLOAD_CACHE_BYTES_MAX: Final = 32 * MIB
 PAYLOAD_CACHE_ITEM_BYTES_MAX: Final = 16 * KIB
 # Queues the server knows at once; each costs a window and a row of metrics.
 QUEUES_MAX: Final = 10_000
+# Claims that wait for a job, each counted once for every queue it names.
+PARKED_CLAIMS_MAX: Final = 200_000
 # Calls and waits that are parked until their job finishes.
 WAITERS_MAX: Final = 1_000_000
 
@@ -118,6 +120,8 @@ BATCH_CHANGES_MAX: Final = 8_192
 # Changes that are committed together in any case. Of a longer backlog a commit takes the older
 # half, so that reading requests and writing jobs overlap.
 BATCH_RUN_CHANGES: Final = 64
+# Records and payloads that are read with one commit: each may be of the largest size.
+BATCH_READS_MAX: Final = 64
 # Payload and result bytes that wait to be committed; the same rule.
 BATCH_BYTES_MAX: Final = 128 * MIB
 # After a commit that found no room, how long until completions are tried again.

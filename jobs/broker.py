@@ -54,7 +54,7 @@ class Broker:
     def __init__(self, snapshot: Snapshot, policy: Policy, bounds: Bounds = _BOUNDS) -> None:
         self.policy = policy
         self.draining = False
-        self._next_id: int = snapshot.next_id
+        self._first_id = self._next_id = int(snapshot.next_id)
         self._ready = Ready(bounds)
         self._schedule = Schedule(bounds.schedule_jobs_max)
         self._leases = Leases()
@@ -81,11 +81,10 @@ class Broker:
         payload = request.payload
         if len(payload) > policy.payload_bytes_max:
             raise TooLarge("payload", len(payload), policy.payload_bytes_max)
-        if request.queue not in self._ready.queues:
-            self._ready.check_room(request.queue)
         due_at = now
         if request.delay_ms is not None or request.at is not None:
             due_at = _due_at(request, now)
+        self._ready.admit(request.queue)
         priority = policy.priority if request.priority is None else request.priority
         job_id = JobId(self._next_id)
         self._next_id += 1
@@ -103,6 +102,14 @@ class Broker:
             request.key,
         )
         return Submission(job, payload, b"" if request.key is None else fingerprint(request))
+
+    def reserve_wait(self) -> None:
+        """Keep a place for who submits a job and waits for it. Raises Overloaded."""
+        self._waits.reserve()
+
+    def unreserve_wait(self) -> None:
+        """Give the place back, for the waiter itself or for somebody else."""
+        self._waits.unreserve()
 
     def wait(self, waiter: Waiter, now: Instant) -> None:
         """Park a waiter until its job, which was stored just now, finishes or the wait ends.
@@ -142,6 +149,11 @@ class Broker:
     def unwait(self, waiter: Waiter) -> None:
         """Forget a waiter whose caller has gone."""
         self._waits.remove(waiter)
+
+    def current(self, job: Job) -> Job:
+        """Return a job's record as it is now: the store may not have been told of its claim."""
+        lease = self._leases.by_job.get(job.id)
+        return job if lease is None else lease.job
 
     def queue(self, name: QueueName) -> Queue:
         """Return a queue. Raises NoQueue."""
@@ -338,6 +350,16 @@ class Broker:
         for claimant in self._ready.parked():
             self.end_claim(claimant)
 
+    def clock_stepped(self, step_ms: int) -> None:
+        """Keep what lasts lasting as long, though the clock was set: leases, waits.
+
+        What is due at an instant (delays, the end of retention) follows the clock.
+        """
+        self._leases.timers.shift(step_ms)
+        self._waits.timers.shift(step_ms)
+        self._changes.extend(Change(Cause.CLAIM, job) for job in self._unwritten_claims.values())
+        self._unwritten_claims.clear()
+
     def end_waits(self) -> None:
         """Tell all who wait for a job that this server leaves."""
         self._effects.extend(Finish(waiter, ServerLeaves()) for waiter in self._waits.take_all())
@@ -347,6 +369,7 @@ class Broker:
     def stored(self, submission: Submission) -> None:
         """Let a job be: it is durable."""
         job = submission.job
+        self._ready.settle_admitted(job.queue)
         queue = self._ready.queue(job.queue)
         queue.counters.submitted += 1
         if job.state is State.READY:
@@ -359,7 +382,14 @@ class Broker:
         """Take note that a submission met its key again and made no job."""
         assert submission.job.key is not None
         assert holder.job_id < submission.job.id
-        self._ready.queue(submission.job.queue).counters.duplicates += 1
+        self.withdraw(submission)
+        queue = self._ready.queues.get(submission.job.queue)
+        if queue is not None:
+            queue.counters.duplicates += 1
+
+    def withdraw(self, submission: Submission) -> None:
+        """Forget a submission that was not stored."""
+        self._ready.settle_admitted(submission.job.queue)
 
     def apply(self, change: Change) -> None:
         """Make a durable change true, once."""
@@ -372,7 +402,7 @@ class Broker:
                 self._ready.add(change.job, None)
             case Cause.COMPLETE | Cause.RETRY | Cause.GIVE_UP | Cause.RELEASE:
                 self._end_attempt(change)
-            case _:
+            case Cause.SUBMIT | Cause.SCHEDULE:
                 raise AssertionError("a submission is not a change")
 
     def undo(self, change: Change, now: Instant) -> None:
@@ -460,10 +490,16 @@ class Broker:
     def _grant(self, claimant: Claimant, jobs: Sequence[Job], now: Instant) -> list[Claim]:
         claims = []
         for job in jobs:
-            claimed = with_claim(job, now)
+            # The last run may have given out a number that was not written: nobody gets it again,
+            # and the number given now is written at once.
+            is_of_this_run = job.id >= self._first_id
+            claimed = with_claim(job, now, skipped=0 if is_of_this_run else 1)
             self._ready.queues[job.queue].observe_claim(job.due_at, now)
             self._leases.grant(claimed, claimant.consumer, claimant.worker, now)
-            self._unwritten_claims[job.id] = claimed
+            if is_of_this_run:
+                self._unwritten_claims[job.id] = claimed
+            else:
+                self._changes.append(Change(Cause.CLAIM, claimed))
             claims.append(self._ready.claim(claimed))
         return claims
 
@@ -529,13 +565,15 @@ class Broker:
         queue.claimed_count -= 1
         if change.failed_attempt is not None:
             queue.counters.failed += 1
+            attempt = change.failed_attempt
+            queue.observe_run(attempt.claimed_at, attempt.failed_at)
         match change.cause:
             case Cause.COMPLETE:
                 queue.completed_count += 1
                 queue.counters.completed += 1
                 assert job.claimed_at is not None
                 assert job.finished_at is not None
-                queue.run_seconds.observe(max(0, job.finished_at - job.claimed_at) / 1000)
+                queue.observe_run(job.claimed_at, job.finished_at)
                 assert change.result is not None
                 self._finish(job.id, Completed(change.result))
             case Cause.RETRY:

@@ -34,8 +34,22 @@ class Queue:
         self.completed_count = 0
         self.dead_count = 0
 
+    @property
+    def is_empty(self) -> bool:
+        """Say whether there is no job of this queue, not even a finished one."""
+        return not (
+            self.scheduled_count
+            or self.ready_count
+            or self.claimed_count
+            or self.completed_count
+            or self.dead_count
+        )
+
     def observe_claim(self, due_at: Instant, now: Instant) -> None:
         self.ready_count -= 1
         self.claimed_count += 1
         self.counters.claimed += 1
         self.wait_seconds.observe(max(0, now - due_at) / 1000)
+
+    def observe_run(self, claimed_at: Instant, ended_at: Instant) -> None:
+        self.run_seconds.observe(max(0, ended_at - claimed_at) / 1000)

@@ -19,7 +19,17 @@ from penstock.jobs.window import Window
 class Ready:
     """Queues by name; a queue comes to be with its first job."""
 
-    __slots__ = ("_bounds", "_hungry", "_low", "_parked", "_payloads", "_window_jobs_max", "queues")
+    __slots__ = (
+        "_admitted",
+        "_bounds",
+        "_hungry",
+        "_low",
+        "_parked",
+        "_parked_places",
+        "_payloads",
+        "_window_jobs_max",
+        "queues",
+    )
 
     def __init__(self, bounds: Bounds) -> None:
         self._bounds = bounds
@@ -27,6 +37,9 @@ class Ready:
         self._payloads = PayloadCache(bounds.payloads_bytes_max, bounds.payload_bytes_max)
         # Claimants by queue, in the order they came; a dict is an ordered set.
         self._parked: dict[QueueName, dict[Claimant, None]] = {}
+        # Submissions that were let in and are not stored yet, by queue.
+        self._admitted: dict[QueueName, int] = {}
+        self._parked_places = 0  # Claimants, once for each queue they wait in.
         # Queues that got jobs while somebody waits for them, and those to be refilled.
         self._hungry: dict[QueueName, None] = {}
         self._low: dict[QueueName, None] = {}
@@ -45,11 +58,28 @@ class Ready:
             queue.ready.complete = False
             self._low[name] = None
 
-    def check_room(self, name: QueueName) -> None:
-        """Raise Overloaded if a job of this queue would be one queue too many."""
-        queues_max = self._bounds.queues_max
-        if name not in self.queues and len(self.queues) >= queues_max:
-            raise Overloaded(f"queue {name} would be one more, and queues", queues_max)
+    def admit(self, name: QueueName) -> None:
+        """Let a job of this queue be submitted; the queue may come to be with it.
+
+        Raises:
+            Overloaded: it would be one queue too many, and each of the others has jobs.
+        """
+        if name not in self.queues and name not in self._admitted:
+            if self._is_full():
+                self._forget_empty_queues()
+            if self._is_full():
+                raise Overloaded(
+                    f"queue {name} would be one more, and queues", self._bounds.queues_max
+                )
+        self._admitted[name] = self._admitted.get(name, 0) + 1
+
+    def settle_admitted(self, name: QueueName) -> None:
+        """Take note that a submission that was let in is stored, or never will be."""
+        count = self._admitted[name] - 1
+        if count:
+            self._admitted[name] = count
+        else:
+            del self._admitted[name]
 
     def add(self, job: Job, payload: bytes | None) -> None:
         queue = self.queue(job.queue)
@@ -84,20 +114,24 @@ class Ready:
         return Claim(job, self._payloads.take(job.id))
 
     def park(self, claimant: Claimant) -> None:
+        """Let a claimant wait in all its queues. Raises Overloaded."""
+        if self._parked_places + len(claimant.queues) > self._bounds.parked_max:
+            raise Overloaded("claims that wait, by queue", self._bounds.parked_max)
+        self._parked_places += len(claimant.queues)
         for name in claimant.queues:
             self._parked.setdefault(name, {})[claimant] = None
 
     def unpark(self, claimant: Claimant) -> bool:
         """Let a claimant go; say whether it was parked."""
-        was_parked = False
+        if claimant not in self._parked.get(claimant.queues[0], ()):
+            return False
+        self._parked_places -= len(claimant.queues)
         for name in claimant.queues:
-            parked = self._parked.get(name)
-            if parked is not None and claimant in parked:
-                was_parked = True
-                del parked[claimant]
-                if not parked:
-                    del self._parked[name]
-        return was_parked
+            parked = self._parked[name]
+            del parked[claimant]
+            if not parked:
+                del self._parked[name]
+        return True
 
     def parked(self) -> list[Claimant]:
         """Return all who wait, in the order they came within a queue."""
@@ -170,6 +204,20 @@ class Ready:
         if count & (count - 1) == 0:
             self._share_memory(2 * count)
         return queue
+
+    def _is_full(self) -> bool:
+        names_max = self._bounds.queues_max
+        if len(self.queues) + len(self._admitted) < names_max:
+            return False
+        return len(self.queues.keys() | self._admitted.keys()) >= names_max
+
+    def _forget_empty_queues(self) -> None:
+        """Make room for other queues: one without jobs is worth no more than its counters."""
+        for name, queue in list(self.queues.items()):
+            if queue.is_empty and name not in self._admitted:
+                del self.queues[name]
+                self._low.pop(name, None)
+                self._hungry.pop(name, None)
 
     def _share_memory(self, queue_count: int) -> None:
         bounds = self._bounds

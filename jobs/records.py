@@ -6,10 +6,13 @@ from penstock.jobs.model import Instant, Job
 from penstock.jobs.transitions import Cause, next_state
 
 
-def with_claim(job: Job, now: Instant) -> Job:
-    """Return the record of the next attempt."""
+def with_claim(job: Job, now: Instant, *, skipped: int = 0) -> Job:
+    """Return the record of the next attempt, after leaving out some numbers."""
     return replace(
-        job, state=next_state(job.state, Cause.CLAIM), attempt=job.attempt + 1, claimed_at=now
+        job,
+        state=next_state(job.state, Cause.CLAIM),
+        attempt=job.attempt + 1 + skipped,
+        claimed_at=now,
     )
 
 

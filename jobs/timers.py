@@ -66,6 +66,11 @@ class Timers(Generic[T]):
             self._dead_count -= 1
         return self._heap[0].at if self._heap else None
 
+    def shift(self, step_ms: int) -> None:
+        """Move all instants, as the clock was moved; their order stays."""
+        for timer in self._heap:
+            timer.at = Instant(timer.at + step_ms)
+
     def pop_due(self, now: Instant) -> Iterator[T]:
         """Take out everything that is due at or before *now*, the earliest first."""
         while (at := self.next_at()) is not None and at <= now:

@@ -115,15 +115,28 @@ class Waits:
 
     def __init__(self, waiters_max: int) -> None:
         self._waiters_max = waiters_max
-        self._by_job: dict[JobId, list[Waiter]] = {}
+        # Waiters by job, in the order they came; a dict is an ordered set.
+        self._by_job: dict[JobId, dict[Waiter, None]] = {}
         self.timers: Timers[Claimant | Waiter] = Timers()
         self.waiter_count = 0
 
-    def add(self, waiter: Waiter, now: Instant) -> None:
+    def reserve(self) -> None:
+        """Keep a place for a waiter whose job is not there yet; `unreserve` gives it back.
+
+        Raises:
+            Overloaded: too many wait.
+        """
         if self.waiter_count >= self._waiters_max:
             raise Overloaded("calls and waits that are parked", self._waiters_max)
-        self._by_job.setdefault(waiter.job_id, []).append(waiter)
         self.waiter_count += 1
+
+    def unreserve(self) -> None:
+        self.waiter_count -= 1
+
+    def add(self, waiter: Waiter, now: Instant) -> None:
+        """Park a waiter. Raises Overloaded."""
+        self.reserve()
+        self._by_job.setdefault(waiter.job_id, {})[waiter] = None
         waiter.until = Instant(now + waiter.wait_ms)
 
     def start(self, waiter: Waiter) -> None:
@@ -136,7 +149,7 @@ class Waits:
         if waiter.until is None:
             return False
         waiters = self._by_job[waiter.job_id]
-        waiters.remove(waiter)
+        del waiters[waiter]
         if not waiters:
             del self._by_job[waiter.job_id]
         self._forget(waiter)
@@ -149,7 +162,7 @@ class Waits:
             return []
         for waiter in waiters:
             self._forget(waiter)
-        return waiters
+        return list(waiters)
 
     def take_all(self) -> list[Waiter]:
         """Take out everybody."""

@@ -39,13 +39,13 @@ from penstock.server.session import ServerStatus, SessionContext
 from penstock.server.statistics import Readiness, Statistics
 from penstock.server.worker_links import WorkerLinks
 from penstock.worker.errors import AppError
+from penstock.worker.exits import EXIT_SECOND_SIGNAL
 from penstock.worker.supervisor import Supervisor
 
 EXIT_OK: Final = 0
 EXIT_CONFIGURATION: Final = 2
 EXIT_STORAGE: Final = 74  # EX_IOERR: writing failed; start again to recover.
 EXIT_IN_USE: Final = 75  # EX_TEMPFAIL: another server has the data directory.
-EXIT_SECOND_SIGNAL: Final = 143  # As a process that SIGTERM ended.
 
 SWITCH_SECONDS: Final = 0.0005
 COLLECTOR_THRESHOLDS: Final = (20_000, 20, 20)

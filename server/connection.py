@@ -194,9 +194,9 @@ class Connection(asyncio.Protocol):
             self._responses.close()
             self.abort()
         except Exception:
+            # A slot may have been reserved that nobody will fill: there is nothing to wait for.
             _log.exception("a request failed in an unforeseen way", peer=self.session.peer)
-            self._responses.add(error(ErrorCode.ERR, "internal error; the server's log has it"))
-            self._close_soon()
+            self.close()
 
     def _execute_requests(self) -> None:
         execute = self.session.execute
@@ -206,10 +206,12 @@ class Connection(asyncio.Protocol):
         if self._context.engine.journal.is_congested:
             self._pause(_CONGESTED)
             self._context.engine.resume_later(self._when_not_congested)
+        executed_any = False
         while not self._paused:
             arguments = next_request()
             if arguments is None:
                 break
+            executed_any = True
             execute(arguments)
             if len(responses) >= in_flight_max:
                 self._pause(_IN_FLIGHT)
@@ -219,7 +221,7 @@ class Connection(asyncio.Protocol):
                 self._close_soon()
         if not self._parser.pending or self._paused:
             self.partial_since = None
-        elif self.partial_since is None:
+        elif self.partial_since is None or executed_any:
             self.partial_since = self._context.engine.clock.monotonic()
 
     def _flush_later(self) -> None:

@@ -39,6 +39,7 @@ class Drain(Struct, frozen=True):
         await self._phase("give the rest back", DRAIN_STEP_MS, self._give_back)
         await self._phase("last batch", DRAIN_STEP_MS, self.engine.journal.settled)
         await self._phase("last replies", DRAIN_STEP_MS, self._reply)
+        await self._phase("checkpoint", DRAIN_STEP_MS, self.engine.journal.rest)
 
     async def _phase(self, name: str, deadline_ms: int, run: Callable[[], Awaitable[None]]) -> None:
         _log.info("draining", phase=name, deadline_ms=deadline_ms)

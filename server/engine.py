@@ -11,6 +11,7 @@ from random import Random
 from typing import Protocol, assert_never
 
 import anyio
+import structlog
 from anyio.abc import TaskStatus
 
 from penstock.config.limits import (
@@ -25,6 +26,8 @@ from penstock.jobs.store.journal import Journal
 from penstock.jobs.store.port import Removal, Store, StoreError
 from penstock.jobs.waits import Claim, Claimant, ConsumerId, Delivery, Finish, Outcome, Overdue
 from penstock.server.clock import Clock
+
+_log = structlog.get_logger("penstock.engine")
 
 
 class ClaimReply(Protocol):
@@ -63,7 +66,8 @@ class Engine:
         # Set when the broker drains and nobody holds a job any more.
         self.all_given_back = asyncio.Event()
         self._next_consumer = 0
-        # Jobs that a consumer was given and whose payloads are still being read.
+        # Jobs that a consumer was given and whose replies have not left: their payloads are being
+        # read, or another reply of the connection comes first.
         self._undelivered: dict[ConsumerId, set[JobId]] = {}
         self._to_flush: dict[Callable[[], None], None] = {}
         self._to_resume: dict[Callable[[], None], None] = {}
@@ -91,6 +95,14 @@ class Engine:
         claims = self.broker.claim(claimant, wait_ms=wait_ms, now=self.clock.now_ms())
         if claims is not None:
             self._deliver(claimant, claims)
+
+    def delivered(self, claimant: Claimant, claims: Sequence[Claim]) -> None:
+        """Take note that claims are on their way: until now they were never given."""
+        undelivered = self._undelivered.get(claimant.consumer)
+        if undelivered is not None:
+            undelivered.difference_update(claim.job.id for claim in claims)
+            if not undelivered:
+                del self._undelivered[claimant.consumer]
 
     def lose(
         self, consumer: ConsumerId, error: str, *, started: frozenset[int] | None = None
@@ -120,9 +132,18 @@ class Engine:
         task_status.started()
         while True:
             await anyio.sleep(REMOVAL_EVERY_SECONDS)
+            self._follow_clock()
             if any(q.completed_count or q.dead_count for q in self.broker.queues()):
                 self.journal.remove_finished(Removal(self.clock.now_ms(), REMOVAL_JOBS_MAX))
             self.journal.rest_after(REST_AFTER_SECONDS)
+
+    def _follow_clock(self) -> None:
+        step_ms = self.clock.follow()
+        if step_ms:
+            _log.warning("the system's clock was set; delays follow it, leases do not", ms=step_ms)
+            self.broker.clock_stepped(step_ms)
+            self._timer_at += step_ms
+            self.pump()
 
     def pump(self) -> None:
         """Move on what the broker decided: changes, effects, the timer, replies.
@@ -167,21 +188,19 @@ class Engine:
 
     def _deliver(self, claimant: Claimant, claims: list[Claim]) -> None:
         reply: ClaimReply = claimant.token  # type: ignore[assignment]
+        if claims:
+            undelivered = self._undelivered.setdefault(claimant.consumer, set())
+            undelivered.update(claim.job.id for claim in claims)
         missing = [claim.job.id for claim in claims if claim.payload is None]
         if not missing:
             reply.deliver(claims)
             return
-        consumer = claimant.consumer
-        self._undelivered.setdefault(consumer, set()).update(claim.job.id for claim in claims)
 
         def read(payloads: dict[JobId, bytes] | StoreError) -> None:
-            undelivered = self._undelivered.pop(consumer, None)
-            if undelivered is None:
+            if claimant.consumer not in self._undelivered:
                 return  # The consumer is gone and its jobs were taken back.
-            undelivered.difference_update(claim.job.id for claim in claims)
-            if undelivered:
-                self._undelivered[consumer] = undelivered
             if isinstance(payloads, StoreError):
+                self.delivered(claimant, claims)
                 self._take_back(claims)
                 reply.fail(payloads)
             else:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from penstock.jobs.errors import KeyReused, Refused
-from penstock.jobs.model import FailedAttempt, Instant, JobId, QueueName, TaskName
+from penstock.jobs.errors import KeyReused, NoJob, Refused
+from penstock.jobs.model import FailedAttempt, Instant, Job, JobId, QueueName, TaskName
 from penstock.jobs.policy import SubmitRequest
 from penstock.jobs.store.port import JobRecord, KeyHolder, StoreError, StoreFull, Submission
 from penstock.jobs.waits import Completed, Died, Outcome, ServerLeaves, Waiter
@@ -35,14 +35,22 @@ def submit(session: Session, arguments: list[bytes]) -> None:
 def call(session: Session, arguments: list[bytes]) -> None:
     parsed = parse_call(arguments)
     engine = session.engine
-    submission = engine.broker.submit(_request(parsed.submit), engine.clock.now_ms())
+    broker = engine.broker
+    # A place among those who wait, first: once the job is stored it is too late to refuse.
+    broker.reserve_wait()
+    try:
+        submission = broker.submit(_request(parsed.submit), engine.clock.now_ms())
+    except Refused:
+        broker.unreserve_wait()
+        raise
     slot = session.reserve()
 
     def settled(outcome: KeyHolder | StoreError | None) -> None:
+        broker.unreserve_wait()
         if outcome is None:
-            _wait(session, slot, submission.job.id, parsed.wait_ms)
+            _wait_for_new(session, slot, submission.job.id, parsed.wait_ms)
         elif isinstance(outcome, KeyHolder) and outcome.same:
-            _wait(session, slot, outcome.job_id, parsed.wait_ms, may_be_finished=True)
+            _wait_for_known(session, slot, outcome.job_id, parsed.wait_ms)
         else:
             slot.fill(_not_stored(submission, outcome))
 
@@ -51,20 +59,20 @@ def call(session: Session, arguments: list[bytes]) -> None:
 
 def wait(session: Session, arguments: list[bytes]) -> None:
     parsed = parse_wait(arguments)
-    slot = session.reserve()
-    _wait(session, slot, JobId(parsed.job_id), parsed.wait_ms, may_be_finished=True)
+    _wait_for_known(session, session.reserve(), JobId(parsed.job_id), parsed.wait_ms)
 
 
 def show(session: Session, arguments: list[bytes]) -> None:
     job_id = JobId(parse_job_id(arguments))
     slot = session.reserve()
     resp3 = session.resp3
+    broker = session.engine.broker
 
     def read(record: JobRecord | StoreError | None) -> None:
         if isinstance(record, JobRecord):
-            slot.fill(encode(_shown(record), resp3))
+            slot.fill(encode(_shown(broker.current(record.job), record), resp3))
         elif record is None:
-            slot.fill(error(ErrorCode.NOJOB, f"job {job_id} is not known or was removed"))
+            slot.fill(_refusal(NoJob(job_id)))
         else:
             slot.fill(store_error(record))
 
@@ -92,22 +100,26 @@ def execute(session: Session, arguments: list[bytes]) -> None:
         )
     engine = session.engine
     now = engine.clock.now_ms()
+    decided: list[Submission | bytes] = []
     try:
-        submissions = [
+        decided.extend(
             step if isinstance(step, bytes) else engine.broker.submit(step, now)
             for step in transaction.steps
-        ]
+        )
     except Refused as refusal:
+        for submission in decided:
+            if isinstance(submission, Submission):
+                engine.broker.withdraw(submission)
         raise ArgumentError(
             ErrorCode.EXECABORT, f"Transaction discarded: {refusal.code} {refusal}"
         ) from refusal
-    replies = _Replies(session.reserve(), len(submissions))
+    replies = _Replies(session.reserve(), len(decided))
     together = []
-    for index, step in enumerate(submissions):
-        if isinstance(step, bytes):
-            replies.put(index, step)
+    for index, outcome in enumerate(decided):
+        if isinstance(outcome, bytes):
+            replies.put(index, outcome)
         else:
-            together.append((step, _answer_id(step, replies.filler(index))))
+            together.append((outcome, _answer_id(outcome, replies.filler(index))))
     engine.journal.submit_together(together)
 
 
@@ -141,6 +153,13 @@ class _WaitReply:
         self._slot = slot
         self.waiter: Waiter | None = None
 
+    @classmethod
+    def waiter_of(cls, session: Session, slot: Slot, job_id: JobId, wait_ms: int) -> Waiter:
+        """Make a waiter whose answer goes into a slot."""
+        token = cls(session, slot)
+        waiter = token.waiter = Waiter(job_id=job_id, wait_ms=wait_ms, token=token)
+        return waiter
+
     def finish(self, job_id: JobId, wait_ms: int, outcome: Outcome) -> None:
         assert self.waiter is not None
         self._session.waits_no_more(self.waiter)
@@ -159,41 +178,47 @@ class _WaitReply:
             text = f"job {job_id} did not finish within {wait_ms} ms; JOB.WAIT {job_id} waits on"
             self._slot.fill(error(ErrorCode.TIMEOUT, text))
 
-    def refuse(self, reply: bytes) -> None:
-        assert self.waiter is not None
-        self._session.waits_no_more(self.waiter)
-        self._slot.fill(reply)
 
-
-def _wait(
-    session: Session, slot: Slot, job_id: JobId, wait_ms: int, *, may_be_finished: bool = False
-) -> None:
-    """Fill a slot when a job finishes, or had finished already."""
+def _wait_for_new(session: Session, slot: Slot, job_id: JobId, wait_ms: int) -> None:
+    """Fill a slot when a job finishes that was stored just now."""
+    if session.is_closed:
+        return
     engine = session.engine
-    reply = _WaitReply(session, slot)
-    waiter = reply.waiter = Waiter(job_id=job_id, wait_ms=wait_ms, token=reply)
-    broker = engine.broker
-    park = broker.wait_unless_finished if may_be_finished else broker.wait
+    waiter = _WaitReply.waiter_of(session, slot, job_id, wait_ms)
+    engine.broker.wait(waiter, engine.clock.now_ms())
+    session.now_waits(waiter)
+
+
+def _wait_for_known(session: Session, slot: Slot, job_id: JobId, wait_ms: int) -> None:
+    """Fill a slot when a job finishes, or had finished already, or is not there."""
+    if session.is_closed:
+        return
+    engine = session.engine
+    waiter = _WaitReply.waiter_of(session, slot, job_id, wait_ms)
     try:
-        park(waiter, engine.clock.now_ms())
+        engine.broker.wait_unless_finished(waiter, engine.clock.now_ms())
     except Refused as refusal:
-        slot.fill(error(ErrorCode(refusal.code), str(refusal)))
+        slot.fill(_refusal(refusal))
         return
     session.now_waits(waiter)
-    if not may_be_finished:
-        return
 
     def read(record: JobRecord | StoreError | None) -> None:
         if isinstance(record, StoreError):
             engine.broker.unwait(waiter)
-            reply.refuse(store_error(record))
+            session.waits_no_more(waiter)
+            slot.fill(store_error(record))
             return
         try:
             engine.broker.settle_wait(waiter, record)
         except Refused as refusal:
-            reply.refuse(error(ErrorCode(refusal.code), str(refusal)))
+            session.waits_no_more(waiter)
+            slot.fill(_refusal(refusal))
 
     engine.journal.read_record(job_id, read)
+
+
+def _refusal(refusal: Refused) -> bytes:
+    return error(ErrorCode(refusal.code), str(refusal))
 
 
 def store_error(problem: StoreError) -> bytes:
@@ -238,8 +263,7 @@ def _not_stored(submission: Submission, problem: KeyHolder | StoreError) -> byte
     if isinstance(problem, StoreError):
         return store_error(problem)
     assert submission.job.key is not None
-    refusal = KeyReused(submission.job.key, problem.job_id)
-    return error(ErrorCode.KEYREUSED, str(refusal))
+    return _refusal(KeyReused(submission.job.key, problem.job_id))
 
 
 def _end_transaction(session: Session, name: str) -> Transaction:
@@ -249,8 +273,7 @@ def _end_transaction(session: Session, name: str) -> Transaction:
     return transaction
 
 
-def _shown(record: JobRecord) -> dict[str, Value]:
-    job = record.job
+def _shown(job: Job, record: JobRecord) -> dict[str, Value]:
     return {
         "id": job.id,
         "queue": job.queue,

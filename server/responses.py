@@ -11,11 +11,13 @@ from collections.abc import Callable
 class Slot:
     """The place of one reply. It is filled exactly once."""
 
-    __slots__ = ("_responses", "reply")
+    __slots__ = ("_responses", "reply", "when_taken")
 
     def __init__(self, responses: "ResponseQueue") -> None:
         self._responses = responses
         self.reply: bytes | None = None
+        # Called when the reply leaves the queue for the peer; it may never do.
+        self.when_taken: Callable[[], None] | None = None
 
     def fill(self, reply: bytes) -> None:
         assert self.reply is None
@@ -83,6 +85,8 @@ class ResponseQueue:
                 break
             slots.popleft()
             out.append(reply)
+            if not isinstance(head, bytes) and head.when_taken is not None:
+                head.when_taken()
         if not out:
             return b""
         self._out = []

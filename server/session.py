@@ -85,6 +85,7 @@ class Session:
         self.last_command = ""
         self.transaction: Transaction | None = None
         self.is_closing = False
+        self.is_closed = False  # Nobody reads replies any more.
         self.is_retired = False  # Its worker leaves: it is given no more jobs.
         # A worker process of our own: it is ended before its jobs are given to others.
         self.worker_name: str | None = None
@@ -181,6 +182,7 @@ class Session:
 
     def close(self) -> None:
         """End all waits of this connection, and take back what it had claimed."""
+        self.is_closed = True
         broker = self.engine.broker
         for waiting in self._waiting:
             if isinstance(waiting, Claimant):

@@ -8,7 +8,7 @@ from typing import Final
 from penstock.config.limits import ERROR_BYTES_MAX
 from penstock.jobs.broker import was_completed
 from penstock.jobs.changes import Settled
-from penstock.jobs.errors import LeaseLost
+from penstock.jobs.errors import LeaseLost, Refused
 from penstock.jobs.model import JobId, QueueName
 from penstock.jobs.store.port import JobRecord, StoreError
 from penstock.jobs.waits import Claim, Claimant
@@ -43,7 +43,10 @@ def claim(session: Session, arguments: list[bytes]) -> None:
         token=reply,
     )
     session.now_waits(claimant)
-    session.engine.claim(claimant, wait_ms=parsed.wait_ms)
+    try:
+        session.engine.claim(claimant, wait_ms=parsed.wait_ms)
+    except Refused as refusal:
+        reply.refuse(error(ErrorCode(refusal.code), str(refusal)))
 
 
 def complete(session: Session, arguments: list[bytes]) -> None:
@@ -108,12 +111,18 @@ class _ClaimReply:
     def deliver(self, claims: Sequence[Claim]) -> None:
         assert self.claimant is not None
         self._session.waits_no_more(self.claimant)
+        if claims:
+            engine, claimant = self._session.engine, self.claimant
+            self._slot.when_taken = lambda: engine.delivered(claimant, claims)
         self._slot.fill(array([_claimed(claim) for claim in claims]))
 
     def fail(self, problem: StoreError) -> None:
+        self.refuse(store_error(problem))
+
+    def refuse(self, reply: bytes) -> None:
         assert self.claimant is not None
         self._session.waits_no_more(self.claimant)
-        self._slot.fill(store_error(problem))
+        self._slot.fill(reply)
 
 
 def clip_error(text: str, bytes_max: int = ERROR_BYTES_MAX) -> str:

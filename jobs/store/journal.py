@@ -20,6 +20,7 @@ from msgspec import Struct, field
 from penstock.config.limits import (
     BATCH_BYTES_MAX,
     BATCH_CHANGES_MAX,
+    BATCH_READS_MAX,
     BATCH_RUN_CHANGES,
     FULL_PAUSE_SECONDS,
 )
@@ -55,6 +56,7 @@ class Pending(Struct):
     records: list[tuple[JobId, RecordRead]] = field(default_factory=list)
     removal: Removal | None = None
     changes_count: int = 0  # Submissions are changes too.
+    reads_count: int = 0  # Records and payloads, each of which may be large.
     bytes_count: int = 0
 
     def add(self, later: "Pending") -> None:
@@ -65,6 +67,7 @@ class Pending(Struct):
         self.records += later.records
         self.removal = later.removal or self.removal
         self.changes_count += later.changes_count
+        self.reads_count += later.reads_count
         self.bytes_count += later.bytes_count
 
 
@@ -129,12 +132,16 @@ class Journal:
         self._wake.set()
 
     def read_payloads(self, job_ids: list[JobId], read: PayloadsRead) -> None:
-        self._open_run().payloads.append((job_ids, read))
+        pending = self._open_run()
+        pending.payloads.append((job_ids, read))
+        pending.reads_count += len(job_ids)
         self._wake.set()
 
     def read_record(self, job_id: JobId, read: RecordRead) -> None:
         """Read all about one job, as it is after all that was asked before."""
-        self._open_run().records.append((job_id, read))
+        pending = self._open_run()
+        pending.records.append((job_id, read))
+        pending.reads_count += 1
         self._wake.set()
 
     def remove_finished(self, removal: Removal) -> None:
@@ -161,16 +168,18 @@ class Journal:
     def _open_run(self) -> Pending:
         """Return the run that the next request goes into."""
         run = self._runs[-1]
-        if run.changes_count >= self._run_changes:
+        if run.changes_count >= self._run_changes or run.reads_count >= BATCH_READS_MAX:
             run = Pending()
             self._runs.append(run)
         return run
 
     def _take(self) -> Pending:
-        """Take the older half of the runs, as one."""
+        """Take the older half of the runs, as one; fewer if they ask for much to be read."""
         runs = self._runs
         taken = runs.popleft()
         for _ in range(len(runs) // 2):
+            if taken.reads_count + runs[0].reads_count > BATCH_READS_MAX:
+                break
             taken.add(runs.popleft())
         if runs:
             self._wake.set()
@@ -207,6 +216,12 @@ class Journal:
                 raise
             if not self._wake.is_set():
                 self._idle.set()
+
+    async def rest(self) -> None:
+        """Let the store do its housekeeping now, after all that is pending."""
+        self._rest_wanted = True
+        self._wake.set()
+        await self.settled()
 
     async def settled(self) -> None:
         """Wait until nothing is pending. Cancelling changes nothing."""
@@ -251,6 +266,8 @@ class Journal:
             for listener in change.listeners:
                 listener(None)
         broker.answer(batch, commit)
+        if batch.removal is not None and sum(commit.removed.values()) >= batch.removal.jobs_max:
+            self.remove_finished(batch.removal)  # There may be more: go on with the next commit.
         for job_ids, payloads_read in taken.payloads:
             payloads_read({i: commit.payloads[i] for i in job_ids if i in commit.payloads})
         for job_id, record_read in taken.records:
@@ -263,13 +280,15 @@ class Journal:
         self.counters.full += 1
         refused, taken.submissions = taken.submissions, []
         batch.submissions = []
-        for _, submission_settled in refused:
+        for submission, submission_settled in refused:
+            self._broker.withdraw(submission)
             submission_settled(error)
         self._committed()
         try:
             commit = await self._store.commit(batch)
         except StoreFull as still_full:
-            self._undo(taken, batch, still_full)
+            self._undo(taken, still_full)
+            await self._only_read(taken, _without_writes(batch))
             await self._pause(FULL_PAUSE_SECONDS)
         except StoreError:
             self._runs.appendleft(taken)
@@ -277,13 +296,33 @@ class Journal:
         else:
             self._apply(taken, batch, commit)
 
-    def _undo(self, taken: Pending, batch: Batch, error: StoreFull) -> None:
+    async def _only_read(self, taken: Pending, batch: Batch) -> None:
+        """Answer the questions of a batch whose changes were given up."""
+        try:
+            commit = await self._store.commit(batch)
+        except StoreFull as error:
+            self._broker.ask_again(batch)
+            _tell_all(taken, error)
+            self._committed()
+        except StoreError:
+            self._runs.appendleft(taken)
+            raise
+        else:
+            self._apply(taken, batch, commit)
+
+    def _undo(self, taken: Pending, error: StoreFull) -> None:
+        """Give up the changes of a batch; reading needs no room and is not given up."""
         now = self._now()
-        for change in taken.changes:
+        changes, taken.changes = taken.changes, []
+        for change in changes:
             self._broker.undo(change, now)
-        self._broker.ask_again(batch)
-        _tell_all(taken, error)
+            for listener in change.listeners:
+                listener(error)
         self._committed()
+
+
+def _without_writes(batch: Batch) -> Batch:
+    return Batch(heads=batch.heads, due=batch.due, payloads=batch.payloads, records=batch.records)
 
 
 def _batch_of(pending: Pending) -> Batch:

@@ -65,7 +65,9 @@ class Model:
         self.removed: set[JobId] = set()
         self.asks: dict[JobId, Ask] = {}
         # Since the last start:
+        self.first_id = 1
         self.queues: set[QueueName] = set()
+        self.admitted: Counter[QueueName] = Counter()  # Submissions on their way.
         self.counters: Counter[tuple[QueueName, str]] = Counter()
 
     # --- questions -----------------------------------------------------------------------------
@@ -95,6 +97,27 @@ class Model:
 
     # --- what happens --------------------------------------------------------------------------
 
+    def admits(self, queue: QueueName, queues_max: int) -> bool:
+        """Somebody submits a job: say whether there is room for its queue."""
+        on_their_way = set(+self.admitted)
+        if queue not in self.queues | on_their_way:
+            if len(self.queues | on_their_way) >= queues_max:
+                self._forget_empty_queues(on_their_way)
+            if len(self.queues | on_their_way) >= queues_max:
+                return False
+        self.admitted[queue] += 1
+        return True
+
+    def _forget_empty_queues(self, on_their_way: set[QueueName]) -> None:
+        used = {truth.job.queue for truth in self.jobs.values()} | on_their_way
+        for queue, name in list(self.counters):
+            if queue not in used:
+                del self.counters[queue, name]
+        self.queues &= used
+
+    def withdrawn(self, submission: Submission) -> None:
+        self.admitted[submission.job.queue] -= 1
+
     def stored(self, submission: Submission) -> None:
         job = submission.job
         assert job.id not in self.jobs, f"job {job.id} is stored twice"
@@ -113,8 +136,8 @@ class Model:
         assert self.keys.get(submission.job.key) == holder.job_id, "another holds the key"
         same = self.jobs[holder.job_id].fingerprint == submission.fingerprint
         assert holder.same is same
-        self.queues.add(submission.job.queue)
-        self.counters[submission.job.queue, "duplicates"] += 1
+        if submission.job.queue in self.queues:  # It makes no queue either.
+            self.counters[submission.job.queue, "duplicates"] += 1
 
     def claimed(self, job: Job, consumer: ConsumerId, now: Instant) -> None:
         """A consumer is given a job: it must be the most urgent of its queue, and free."""
@@ -122,7 +145,9 @@ class Model:
         assert truth.state is State.READY, f"job {job.id} is given out while it is {truth.state}"
         first = self.ready(job.queue)[0]
         assert first is truth, f"job {job.id} is given out before job {first.job.id}"
-        assert job.attempt == truth.attempt + 1
+        # A number may have been given out before a crash, and not written.
+        skipped = 1 if job.id < self.first_id else 0
+        assert job.attempt == truth.attempt + 1 + skipped
         assert job.failures == truth.failures
         assert job.failures < truth.job.attempts_max, "there is no attempt left"
         truth.state = State.CLAIMED
@@ -232,6 +257,8 @@ class Model:
             _start_again(truth, updates.get(job_id), found[job_id])
         assert snapshot.counts == self.counts()
         self.queues = {truth.job.queue for truth in self.jobs.values()}
+        self.first_id = snapshot.next_id
+        self.admitted.clear()
         self.counters.clear()
 
     def _adopt(self, submissions: Sequence[Submission]) -> None:

@@ -10,7 +10,7 @@ from tests.simulation.gate import End
 from tests.simulation.model import Ask
 from tests.simulation.world import World
 
-QUEUES: Final = tuple(QueueName(name) for name in ("a", "b", "c"))
+QUEUES: Final = tuple(QueueName(name) for name in ("a", "b", "c", "d"))
 PAYLOADS: Final = (b"", b"1", b"22", b"a long one, not cached")
 JUMPS_MS: Final = (0, 1, 40, 100, 300, 1_000, 12_000, 400_000)
 ASKS: Final = (
@@ -53,7 +53,7 @@ class Walk:
         return SubmitRequest(
             TaskName("t"),
             random.choice(PAYLOADS) if key is None else random.choice(PAYLOADS[:2]),
-            random.choice(QUEUES) if key is None else QUEUES[0],
+            random.choice((*QUEUES[:3] * 5, QUEUES[3])) if key is None else QUEUES[0],
             priority=random.choice((0, 1, 2, 2, 2)),
             delay_ms=random.choice((None, None, None, 0, 50, 2_000)),
             timeout_ms=random.choice((500, 60_000)),

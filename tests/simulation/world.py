@@ -12,7 +12,7 @@ from typing import Final
 from penstock.jobs.bounds import Bounds
 from penstock.jobs.broker import Broker, was_completed
 from penstock.jobs.changes import Change, Settled
-from penstock.jobs.errors import LeaseLost, NoJob
+from penstock.jobs.errors import LeaseLost, NoJob, Overloaded
 from penstock.jobs.model import Instant, Job, JobId, QueueName, State
 from penstock.jobs.policy import Policy, SubmitRequest
 from penstock.jobs.retry import RetryPolicy
@@ -56,6 +56,7 @@ from tests.simulation.model import Ask, Model
 START: Final = Instant(1_700_000_000_000)
 # Small, so that windows overflow and are refilled, and payloads have no room.
 BOUNDS: Final = Bounds(
+    queues_max=3,
     window_jobs_max=4,
     window_jobs_min=2,
     windows_jobs_max=12,
@@ -94,13 +95,32 @@ class World:
 
     def submit(self, request: SubmitRequest, *, wait_ms: int | None = None) -> None:
         """Submit a job; with *wait_ms* it is a call."""
-        submission = self.broker.submit(request, self.now)
-        self.journal.submit(submission, self._submission(submission, wait_ms))
+        submission = self._admit(request)
+        if submission is not None:
+            self.journal.submit(submission, self._submission(submission, wait_ms))
         self._turn()
+
+    def _admit(self, request: SubmitRequest) -> Submission | None:
+        """Submit a job, unless it would be of one queue too many."""
+        admits = self.model.admits(request.queue, self.bounds.queues_max)
+        try:
+            submission = self.broker.submit(request, self.now)
+        except Overloaded:
+            assert not admits
+            return None
+        assert admits
+        return submission
 
     def submit_together(self, requests: Sequence[SubmitRequest]) -> None:
         """Submit jobs of which either all or none are stored."""
-        submissions = [self.broker.submit(request, self.now) for request in requests]
+        admitted = [self._admit(request) for request in requests]
+        submissions = [submission for submission in admitted if submission is not None]
+        if len(submissions) < len(requests):
+            for submission in submissions:
+                self.model.withdrawn(submission)
+                self.broker.withdraw(submission)
+            self._turn()
+            return
         settled = [self._submission(submission, None) for submission in submissions]
         self.together.append([each.asked for each in settled])
         self.journal.submit_together(list(zip(submissions, settled, strict=True)))
@@ -344,6 +364,8 @@ class World:
             self._turn()
             return
         batch = self.store.batch
+        if end is End.FULL and not (batch.submissions or batch.updates or batch.removal):
+            end = End.WRITTEN  # Reading needs no room.
         if end is End.WRITTEN and batch.removal is not None:
             self.model.remove(batch.removal)
         self.store.end(end)
@@ -447,8 +469,12 @@ class World:
         assert not self.model.asks, f"nothing was decided: {self.model.asks}"
 
     def _pump(self) -> None:
-        self._collect()
-        for effect in self.broker.take_effects():
+        effects = self.broker.take_effects()
+        # Jobs that were handed out, before the changes that say so.
+        effects.sort(key=lambda effect: not isinstance(effect, Delivery))
+        for effect in effects:
+            if not isinstance(effect, Delivery):
+                self._collect()
             self._perform(effect)
         self._collect()
         if self.broker.has_questions:
@@ -542,7 +568,7 @@ class World:
             unfinished = [t for t in self.model.jobs.values() if t.state not in FINISHED]
             if not unfinished:
                 break
-            self.claim(0, tuple(self.model.queues), 50, wait_ms=0)
+            self.claim(0, tuple({t.job.queue for t in unfinished}), 50, wait_ms=0)
             self.calm_down()
             for truth in self.model.in_state(State.CLAIMED):
                 self._end(truth.job.id, truth.attempt, Ask(Cause.COMPLETE))
@@ -571,6 +597,7 @@ class _Settled:
     def __call__(self, outcome: KeyHolder | StoreError | None) -> None:
         world, submission = self._world, self._submission
         self.asked.told(outcome)
+        world.model.withdrawn(submission)
         if outcome is None:
             world.model.stored(submission)
             if self._wait_ms is not None:

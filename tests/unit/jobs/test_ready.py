@@ -256,11 +256,41 @@ def test_a_question_whose_batch_failed_is_asked_again() -> None:
 
 def test_one_queue_too_many_is_refused() -> None:
     ready = Ready(Bounds(queues_max=1))
+    ready.add(a_job(1, queue=A), None)
+
+    ready.admit(A)
+    with pytest.raises(Overloaded, match="queue b would be one more, and queues: the limit of 1"):
+        ready.admit(B)
+
+
+def test_a_queue_without_jobs_makes_room_for_another() -> None:
+    ready = Ready(Bounds(queues_max=1))
     ready.queue(A)
 
-    ready.check_room(A)
-    with pytest.raises(Overloaded, match="queue b would be one more, and queues: the limit of 1"):
-        ready.check_room(B)
+    ready.admit(B)
+
+    assert A not in ready.queues
+
+
+def test_queues_that_are_about_to_be_take_room_as_those_that_are() -> None:
+    ready = Ready(Bounds(queues_max=1))
+    ready.admit(A)
+
+    ready.admit(A)
+    with pytest.raises(Overloaded):
+        ready.admit(B)
+    ready.settle_admitted(A)
+    ready.settle_admitted(A)
+
+    ready.admit(B)
+
+
+def test_claims_that_wait_have_a_maximum_over_all_queues() -> None:
+    ready = Ready(Bounds(parked_max=3))
+    ready.park(a_claimant("a", "b"))
+
+    with pytest.raises(Overloaded, match="claims that wait"):
+        ready.park(a_claimant("a", "b"))
 
 
 def test_many_queues_share_the_memory_of_windows() -> None:
