@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from penstock.config import limits
 from penstock.worker.connector import Dialling, work_connected, work_inherited
 from penstock.worker.descriptors import StandardStreams, lift
 from penstock.worker.errors import AppError, TaskError
@@ -89,7 +90,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--app", required=True, help="module or module:attribute")
     parser.add_argument("--queues", required=True, type=lambda text: text.split(","))
     parser.add_argument("--name", default=f"worker@{socket.gethostname()}")
-    parser.add_argument("--concurrency", type=int, default=100, help="async jobs at once")
+    parser.add_argument(
+        "--concurrency", type=int, default=limits.CONCURRENCY_DEFAULT, help="async jobs at once"
+    )
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--fd", type=int, help="an inherited connection")
     where.add_argument("--connect", help="HOST:PORT or unix:PATH")

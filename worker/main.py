@@ -4,23 +4,20 @@ import asyncio
 import os
 import signal
 from collections.abc import Sequence
-from typing import Final
 
 import anyio
 import structlog
 import uvloop
 
 from penstock.client.endpoint import parse_endpoint
+from penstock.config import limits
 from penstock.worker.child import PASSWORD_VARIABLE
 from penstock.worker.errors import AppError
-from penstock.worker.exits import Exit
+from penstock.worker.exits import EXIT_SECOND_SIGNAL, Exit
 from penstock.worker.log import configure_unless_done
 from penstock.worker.process import RemoteServer
 from penstock.worker.process_log import Log
 from penstock.worker.supervisor import Supervisor, WorkersRefused
-
-EXIT_SECOND_SIGNAL: Final = 143  # As a process that SIGTERM ended.
-CONCURRENCY_DEFAULT: Final = 100
 
 
 def run_worker_processes(
@@ -29,7 +26,7 @@ def run_worker_processes(
     queues: Sequence[str],
     *,
     processes: int,
-    concurrency: int = CONCURRENCY_DEFAULT,
+    concurrency: int = limits.CONCURRENCY_DEFAULT,
     log_level: str = "info",
     password: str | None = None,
 ) -> int:
