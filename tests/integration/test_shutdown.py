@@ -30,6 +30,7 @@ PHASES = [
     "give the rest back",
     "last batch",
     "last replies",
+    "checkpoint",
 ]
 BASICS = ("--workers", "1", "--app", "examples.basics")
 
