@@ -402,7 +402,7 @@ class Broker:
                 self._ready.add(change.job, None)
             case Cause.COMPLETE | Cause.RETRY | Cause.GIVE_UP | Cause.RELEASE:
                 self._end_attempt(change)
-            case Cause.SUBMIT | Cause.SCHEDULE:
+            case _:
                 raise AssertionError("a submission is not a change")
 
     def undo(self, change: Change, now: Instant) -> None:

@@ -117,6 +117,6 @@ class Jobs(RuleBasedStateMachine):
             self.world.close()
 
 
-Jobs.TestCase.settings = settings(stateful_step_count=50)
+Jobs.TestCase.settings = settings(stateful_step_count=50, report_multiple_bugs=False)
 # What is found is cut down, which takes longer than finding it.
 TestJobs = pytest.mark.simulation(pytest.mark.timeout(900)(Jobs.TestCase))

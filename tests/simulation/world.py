@@ -364,8 +364,6 @@ class World:
             self._turn()
             return
         batch = self.store.batch
-        if end is End.FULL and not (batch.submissions or batch.updates or batch.removal):
-            end = End.WRITTEN  # Reading needs no room.
         if end is End.WRITTEN and batch.removal is not None:
             self.model.remove(batch.removal)
         self.store.end(end)

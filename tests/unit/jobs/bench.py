@@ -69,6 +69,14 @@ def submissions_only(batch: Batch) -> StoreError | None:
     return FULL if batch.submissions else None
 
 
+def writes_only(batch: Batch) -> StoreError | None:
+    return FULL if batch.submissions or batch.updates else None
+
+
+def full_then_unreadable(batch: Batch) -> StoreError | None:
+    return writes_only(batch) or FAILED
+
+
 def everything(batch: Batch) -> StoreError | None:
     return FULL
 

@@ -204,6 +204,18 @@ def test_a_lease_that_is_ending_is_not_extended() -> None:
         desk.broker.extend(job.id, 1, None, now=desk.now)
 
 
+def test_the_record_of_a_held_job_is_that_of_its_lease() -> None:
+    """The store may not have been told of the claim."""
+    desk = Desk()
+    ready = desk.submit()
+    before = desk.broker.current(ready)
+
+    [claimed] = desk.claim()
+
+    assert before is ready
+    assert desk.broker.current(ready) == claimed
+
+
 def test_a_consumer_sees_what_it_holds() -> None:
     desk = Desk()
     first, second = desk.claimed(), desk.claimed()

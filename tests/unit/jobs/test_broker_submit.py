@@ -139,6 +139,27 @@ def test_a_duplicate_makes_no_job() -> None:
     assert (queue.ready_count, queue.counters.submitted, queue.counters.duplicates) == (1, 1, 1)
 
 
+def test_a_duplicate_makes_no_queue() -> None:
+    desk = Desk()
+    first = desk.submit(request(key="k"))
+    again = desk.broker.submit(request(queue="other", key="k"), NOW)
+
+    desk.broker.duplicate(again, KeyHolder(first.id, same=False))
+
+    assert [queue.name for queue in desk.broker.queues()] == [DEFAULT]
+
+
+def test_a_submission_that_was_not_stored_makes_room_for_another_queue() -> None:
+    desk = Desk(bounds=Bounds(queues_max=1))
+    refused = desk.broker.submit(request(queue="a"), NOW)
+    with pytest.raises(Overloaded):
+        desk.broker.submit(request(queue="b"), NOW)
+
+    desk.broker.withdraw(refused)
+
+    assert desk.submit(request(queue="b")).queue == "b"
+
+
 def test_a_duplicate_cannot_be_older_than_the_first() -> None:
     desk = Desk()
     submission = desk.broker.submit(request(key="k"), NOW)

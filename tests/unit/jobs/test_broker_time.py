@@ -7,6 +7,7 @@ from penstock.jobs.bounds import Bounds
 from penstock.jobs.errors import NoQueue
 from penstock.jobs.model import JobId, QueueName, State
 from penstock.jobs.store.port import Batch, Commit, DueQuestion, HeadQuestion, Snapshot
+from penstock.jobs.transitions import Cause
 from penstock.jobs.waits import Delivery
 from tests.unit.jobs.desk import DEFAULT, NOW, Desk, request
 
@@ -76,6 +77,49 @@ def test_a_tick_too_early_does_nothing() -> None:
 
     desk.pass_time(49)
 
+    assert desk.commit() == []
+
+
+# --- a clock that was set ------------------------------------------------------------------------
+
+
+def test_a_lease_lasts_as_long_though_the_clock_was_set() -> None:
+    desk = Desk()
+    job = desk.claimed()
+    desk.pass_time(CLAIM_WRITE_MS)
+
+    desk.broker.clock_stepped(-3_600_000)
+
+    assert desk.broker.next_at() == NOW + job.timeout_ms + LEASE_GRACE_MS - 3_600_000
+
+
+def test_a_wait_lasts_as_long_though_the_clock_was_set() -> None:
+    desk = Desk()
+    desk.wait(desk.submit().id, wait_ms=200)
+
+    desk.broker.clock_stepped(3_600_000)
+
+    assert desk.broker.next_at() == NOW + 200 + 3_600_000
+
+
+def test_a_delay_follows_a_clock_that_was_set() -> None:
+    desk = Desk()
+    desk.submit(request(delay_ms=500))
+
+    desk.broker.clock_stepped(3_600_000)
+
+    assert desk.broker.next_at() == NOW + 500
+
+
+def test_claims_are_written_when_the_clock_was_set() -> None:
+    """How old they are cannot be told any more."""
+    desk = Desk()
+    job = desk.claimed()
+
+    desk.broker.clock_stepped(-3_600_000)
+
+    assert [change.job for change in desk.commit()] == [job]
+    desk.pass_time(CLAIM_WRITE_MS)
     assert desk.commit() == []
 
 
@@ -150,6 +194,17 @@ def test_a_start_does_not_know_queues_without_jobs() -> None:
 def test_a_snapshot_has_no_claimed_jobs() -> None:
     with pytest.raises(AssertionError, match="the store ends the leases of the last run"):
         Desk(snapshot=Snapshot(JobId(1), {(DEFAULT, State.CLAIMED): 1}, 0))
+
+
+def test_a_job_of_the_last_run_skips_the_number_that_may_have_been_given_out() -> None:
+    """An attempt of the last run, whose number was not written, must not pass for the next one."""
+    desk, source = started(), Desk()
+    desk.answer(desk.ask(), [source.submit()])
+
+    [job] = desk.claim()
+
+    assert job.attempt == 2
+    assert [(change.cause, change.job) for change in desk.commit()] == [(Cause.CLAIM, job)]
 
 
 # --- questions -----------------------------------------------------------------------------------

@@ -189,6 +189,19 @@ def test_a_waiter_that_has_gone_is_forgotten() -> None:
     assert desk.broker.next_at() is None
 
 
+def test_a_call_keeps_its_place_before_its_job_is_stored() -> None:
+    desk = Desk(bounds=Bounds(waiters_max=1))
+    job = desk.submit()
+    desk.broker.reserve_wait()
+
+    with pytest.raises(Overloaded):
+        desk.wait(job.id)
+    desk.broker.unreserve_wait()
+    desk.wait(job.id)
+
+    assert desk.broker.waiter_count == 1
+
+
 def test_more_waiters_than_allowed_are_refused() -> None:
     desk = Desk(bounds=Bounds(waiters_max=1))
     job = desk.submit()

@@ -6,6 +6,7 @@ from itertools import chain
 import anyio
 import anyio.lowlevel
 
+from penstock.config.limits import BATCH_READS_MAX
 from penstock.jobs.bounds import Bounds
 from penstock.jobs.model import Instant, JobId, QueueName, State
 from penstock.jobs.store.port import (
@@ -275,6 +276,44 @@ async def test_an_idle_store_rests() -> None:
         await made.journal.settled()
 
         assert (rests_at_once, made.store.rests) == (0, 1)
+
+
+async def test_an_idle_store_can_be_made_to_rest_at_once() -> None:
+    async with bench() as made:
+        made.submit()
+
+        await made.journal.rest()
+
+        assert made.store.rests == 1
+        assert made.told == [None]
+
+
+async def test_a_removal_goes_on_while_there_may_be_more() -> None:
+    async with bench() as made:
+        for _ in range(5):
+            made.submit()
+        await made.journal.settled()
+        for _ in range(5):
+            made.complete(made.claim())
+        await made.journal.settled()
+
+        made.journal.remove_finished(Removal(Instant(NOW + 10**12), 2))
+        await made.journal.settled()
+
+        assert made.broker.queue(DEFAULT).completed_count == 0
+
+
+async def test_no_more_is_read_with_one_commit_than_is_allowed() -> None:
+    """Each of the records may be of the largest size."""
+    async with bench() as made:
+        read: list[object] = []
+        for _ in range(5 * BATCH_READS_MAX):
+            made.journal.read_record(JobId(99), read.append)
+
+        await made.journal.settled()
+
+        assert read == [None] * (5 * BATCH_READS_MAX)
+        assert len(made.store.batches) == 5
 
 
 async def test_commits_are_counted_by_their_size() -> None:

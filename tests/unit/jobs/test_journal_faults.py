@@ -15,6 +15,8 @@ from penstock.jobs.store.journal import Journal
 from penstock.jobs.store.memory import MemoryStore
 from penstock.jobs.store.port import (
     Batch,
+    JobRecord,
+    StoreError,
     StoreFailed,
 )
 from penstock.jobs.waits import ConsumerId
@@ -28,8 +30,10 @@ from tests.unit.jobs.bench import (
     broken,
     everything,
     full_then_broken,
+    full_then_unreadable,
     never,
     submissions_only,
+    writes_only,
 )
 from tests.unit.jobs.desk import NOW, request
 
@@ -134,6 +138,25 @@ async def test_readers_are_told_that_there_was_no_room() -> None:
         assert made.pauses == 1
 
 
+async def test_reading_goes_on_when_there_is_no_room_for_changes() -> None:
+    async with bench() as made:
+        job_id = made.submit()
+        await made.journal.settled()
+        job = made.claim()
+        made.told.clear()
+        made.store.verdict = writes_only
+        read: list[JobRecord | StoreError | None] = []
+
+        made.complete(job)
+        made.journal.read_record(job_id, read.append)
+        await paused(made)
+
+        [record] = read
+        assert isinstance(record, JobRecord)
+        assert record.job.state is State.READY
+        assert made.told == [(job_id, FULL)]
+
+
 async def test_questions_of_a_window_survive_a_full_store() -> None:
     async with bench(bounds=Bounds(window_jobs_max=4, window_jobs_min=4)) as made:
         for _ in range(6):
@@ -220,6 +243,17 @@ async def test_a_failure_after_a_refusal_is_told_to_those_who_were_not_refused()
         await stopped.wait()
 
         assert made.told == [FULL, ("end", FAILED)]
+
+
+async def test_a_failure_to_read_after_changes_were_given_up_is_told_to_the_readers() -> None:
+    async with stopping(full_then_unreadable) as (made, stopped):
+        job = made.claim()
+        made.complete(job)
+        made.journal.read_record(job.id, made.told.append)
+
+        await stopped.wait()
+
+        assert made.told == [(job.id, FULL), FAILED]
 
 
 async def test_nothing_is_applied_of_a_commit_that_failed() -> None:

@@ -287,10 +287,10 @@ def test_queues_that_are_about_to_be_take_room_as_those_that_are() -> None:
 
 def test_claims_that_wait_have_a_maximum_over_all_queues() -> None:
     ready = Ready(Bounds(parked_max=3))
-    ready.park(a_claimant("a", "b"))
+    ready.park(a_claimant(A, B))
 
     with pytest.raises(Overloaded, match="claims that wait"):
-        ready.park(a_claimant("a", "b"))
+        ready.park(a_claimant(A, B))
 
 
 def test_many_queues_share_the_memory_of_windows() -> None:

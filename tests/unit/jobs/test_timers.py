@@ -78,6 +78,17 @@ def test_timers_that_are_cancelled_early_cost_no_memory() -> None:
     assert list(timers.pop_due(at(10**9))) == [-1]
 
 
+def test_timers_follow_a_clock_that_was_set() -> None:
+    timers: Timers[str] = Timers()
+    timers.add(at(20), "second")
+    timers.add(at(10), "first")
+
+    timers.shift(1_000)
+
+    assert timers.next_at() == 1_010
+    assert list(timers.pop_due(at(1_020))) == ["first", "second"]
+
+
 @given(st.lists(st.tuples(st.integers(0, 50), st.booleans())), st.integers(0, 50))
 def test_exactly_what_is_due_and_was_not_cancelled_fires(
     added: list[tuple[int, bool]], now: int

@@ -81,6 +81,25 @@ def test_a_waiter_that_fired_can_be_removed() -> None:
     assert waits.remove(waiter)
 
 
+def test_a_place_that_is_kept_is_taken() -> None:
+    waits = Waits(1)
+
+    waits.reserve()
+
+    with pytest.raises(Overloaded):
+        waits.add(a_waiter(), NOW)
+
+
+def test_a_place_that_is_given_back_is_free() -> None:
+    waits = Waits(1)
+    waits.reserve()
+
+    waits.unreserve()
+    waits.add(a_waiter(), NOW)
+
+    assert waits.waiter_count == 1
+
+
 def test_there_is_a_most() -> None:
     waits = Waits(1)
     waits.add(a_waiter(), NOW)
