@@ -15,33 +15,27 @@ from typing import Final
 from penstock.config.limits import CLAIM_WRITE_MS, DELAY_MS_MAX, LEASE_GRACE_MS
 from penstock.jobs.bounds import Bounds
 from penstock.jobs.changes import Change, Settled
+from penstock.jobs.effects import Delivery, Effect, Finish, Overdue
 from penstock.jobs.errors import Draining, Invalid, LeaseLost, NoJob, NoQueue, TooLarge
-from penstock.jobs.leases import JitterSource, Lease, Leases
+from penstock.jobs.leases import Lease, Leases
 from penstock.jobs.model import FailedAttempt, Instant, Job, JobId, QueueName, State
+from penstock.jobs.outcomes import (
+    Completed,
+    Outcome,
+    ServerLeaves,
+    WaitEnded,
+    died,
+    outcome_of,
+)
 from penstock.jobs.policy import Policy, SubmitRequest, fingerprint, strict_rank
 from penstock.jobs.queue import Queue
 from penstock.jobs.ready import Ready
 from penstock.jobs.records import with_claim, with_due, with_failure, with_release, with_result
-from penstock.jobs.retry import RetryAt, decide_retry
+from penstock.jobs.retry import JitterSource, RetryAt, decide_retry
 from penstock.jobs.schedule import Schedule
 from penstock.jobs.store.port import Batch, Commit, JobRecord, KeyHolder, Snapshot, Submission
 from penstock.jobs.transitions import FINISHED, Cause, next_state
-from penstock.jobs.waits import (
-    Claim,
-    Claimant,
-    Completed,
-    ConsumerId,
-    Delivery,
-    Died,
-    Effect,
-    Finish,
-    Outcome,
-    Overdue,
-    ServerLeaves,
-    WaitEnded,
-    Waiter,
-    Waits,
-)
+from penstock.jobs.waits import Claim, Claimant, ConsumerId, Waiter, Waits
 
 _SUBMITTED: Final = next_state(None, Cause.SUBMIT)
 _DELAYED: Final = next_state(None, Cause.SCHEDULE)
@@ -584,7 +578,7 @@ class Broker:
                 queue.dead_count += 1
                 queue.counters.dead += 1
                 assert change.failed_attempt is not None
-                self._finish(job.id, _died(job, change.failed_attempt))
+                self._finish(job.id, died(job, change.failed_attempt))
             case _:
                 queue.counters.released += 1
                 self._ready.add(job, None)
@@ -596,26 +590,6 @@ class Broker:
     def _stop_timer(self, claimant: Claimant) -> None:
         if claimant.timer is not None:
             self._waits.timers.cancel(claimant.timer)
-
-
-def outcome_of(record: JobRecord) -> Completed | Died:
-    """Return how a finished job ended."""
-    if record.job.state is State.COMPLETED:
-        assert record.result is not None
-        return Completed(record.result)
-    assert record.job.state is State.DEAD
-    return _died(record.job, record.failed_attempts[-1])
-
-
-def was_completed(record: JobRecord | None, attempt: int) -> bool:
-    """Say whether this very attempt completed the job: completing twice is harmless."""
-    if record is None:
-        return False
-    return record.job.state is State.COMPLETED and record.job.attempt == attempt
-
-
-def _died(job: Job, last: FailedAttempt) -> Died:
-    return Died(job.failures, job.attempts_max, last.error.partition("\n")[0])
 
 
 def _join(lease: Lease, cause: Cause, settled: Settled) -> None:

@@ -1,6 +1,6 @@
 """Who holds which job, until when."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from penstock.config.limits import LEASE_GRACE_MS
 from penstock.jobs.changes import Change
@@ -79,6 +79,3 @@ class Leases:
     def pop_overdue(self, now: Instant) -> Iterator[Lease]:
         """Yield leases that ran out; each is yielded once, and stays held until it is ended."""
         return (lease for lease in self.timers.pop_due(now) if lease.settling is None)
-
-
-JitterSource = Callable[[], float]  # Draws from [0, 1).

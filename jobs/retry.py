@@ -4,12 +4,15 @@ The jitter is AWS' "full jitter": a uniform draw below a ceiling that doubles wi
 (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
 """
 
+from collections.abc import Callable
 from typing import Final
 
 from msgspec import Struct
 
 from penstock.config.limits import RETRY_BASE_MS, RETRY_CAP_MS
 from penstock.jobs.model import Instant
+
+JitterSource = Callable[[], float]  # Draws from [0, 1).
 
 
 class RetryPolicy(Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""Those who wait, for a job to claim or for a job to finish, and what they are told."""
+"""Those who wait, for a job to claim or for a job to finish."""
 
 from typing import NewType
 
@@ -55,57 +55,6 @@ class Waiter:
         self.token = token
         self.until: Instant | None = None
         self.timer: Timer[Claimant | Waiter] | None = None
-
-
-class Completed(Struct, frozen=True, gc=False):
-    """The job succeeded."""
-
-    result: bytes
-
-
-class Died(Struct, frozen=True, gc=False):
-    """The job failed for good; `error` is the first line of its last error."""
-
-    failures: int
-    attempts_max: int
-    error: str
-
-
-class WaitEnded(Struct, frozen=True, gc=False):
-    """The job has not finished; it goes on."""
-
-
-class ServerLeaves(Struct, frozen=True, gc=False):
-    """The job has not finished and this server stops; it goes on when the server is back."""
-
-
-Outcome = Completed | Died | WaitEnded | ServerLeaves
-
-
-class Delivery(Struct, frozen=True):
-    """Answer a claimant with its jobs; with none, if its wait ended."""
-
-    claimant: Claimant
-    claims: list[Claim]
-
-
-class Finish(Struct, frozen=True):
-    """Answer a waiter."""
-
-    waiter: Waiter
-    outcome: Outcome
-
-
-class Overdue(Struct, frozen=True):
-    """A lease ran out. Whoever can end its worker does so first; then the attempt expires."""
-
-    consumer: ConsumerId
-    worker: str
-    job_id: JobId
-    attempt: int
-
-
-Effect = Delivery | Finish | Overdue
 
 
 class Waits:

@@ -20,11 +20,13 @@ from penstock.config.limits import (
     REST_AFTER_SECONDS,
 )
 from penstock.jobs.broker import Broker
+from penstock.jobs.effects import Delivery, Finish, Overdue
 from penstock.jobs.errors import LeaseLost
 from penstock.jobs.model import JobId
+from penstock.jobs.outcomes import Outcome
 from penstock.jobs.store.journal import Journal
 from penstock.jobs.store.port import Removal, Store, StoreError
-from penstock.jobs.waits import Claim, Claimant, ConsumerId, Delivery, Finish, Outcome, Overdue
+from penstock.jobs.waits import Claim, Claimant, ConsumerId
 from penstock.server.clock import Clock
 
 _log = structlog.get_logger("penstock.engine")

@@ -7,9 +7,10 @@ from typing import Final
 
 from penstock.jobs.errors import KeyReused, NoJob, Refused
 from penstock.jobs.model import FailedAttempt, Instant, Job, JobId, QueueName, TaskName
+from penstock.jobs.outcomes import Completed, Died, Outcome, ServerLeaves
 from penstock.jobs.policy import SubmitRequest
 from penstock.jobs.store.port import JobRecord, KeyHolder, StoreError, StoreFull, Submission
-from penstock.jobs.waits import Completed, Died, Outcome, ServerLeaves, Waiter
+from penstock.jobs.waits import Waiter
 from penstock.protocol.arguments import (
     SubmitArguments,
     parse_call,

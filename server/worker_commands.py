@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from penstock.config.limits import ERROR_BYTES_MAX
-from penstock.jobs.broker import was_completed
 from penstock.jobs.changes import Settled
 from penstock.jobs.errors import LeaseLost, Refused
 from penstock.jobs.model import JobId, QueueName
+from penstock.jobs.outcomes import was_completed
 from penstock.jobs.store.port import JobRecord, StoreError
 from penstock.jobs.waits import Claim, Claimant
 from penstock.protocol.arguments import (

@@ -10,10 +10,12 @@ from contextlib import suppress
 from typing import Final
 
 from penstock.jobs.bounds import Bounds
-from penstock.jobs.broker import Broker, was_completed
+from penstock.jobs.broker import Broker
 from penstock.jobs.changes import Change, Settled
+from penstock.jobs.effects import Delivery, Effect, Finish
 from penstock.jobs.errors import LeaseLost, NoJob, Overloaded
 from penstock.jobs.model import Instant, Job, JobId, QueueName, State
+from penstock.jobs.outcomes import was_completed
 from penstock.jobs.policy import Policy, SubmitRequest
 from penstock.jobs.retry import RetryPolicy
 from penstock.jobs.store.journal import Journal
@@ -29,15 +31,7 @@ from penstock.jobs.store.port import (
     Submission,
 )
 from penstock.jobs.transitions import FINISHED, Cause
-from penstock.jobs.waits import (
-    Claim,
-    Claimant,
-    ConsumerId,
-    Delivery,
-    Effect,
-    Finish,
-    Waiter,
-)
+from penstock.jobs.waits import Claim, Claimant, ConsumerId, Waiter
 from tests.simulation.asked import Asked, Wait, asked_by, tell
 from tests.simulation.checks import (
     check_claims_are_written,

@@ -6,10 +6,11 @@ from typing import Final
 from penstock.jobs.bounds import Bounds
 from penstock.jobs.broker import Broker
 from penstock.jobs.changes import Change
+from penstock.jobs.effects import Effect
 from penstock.jobs.model import FailedAttempt, Instant, Job, JobId, QueueName, TaskName
 from penstock.jobs.policy import Policy, SubmitRequest
 from penstock.jobs.store.port import Batch, Commit, JobRecord, Snapshot, StoreError, StoreFull
-from penstock.jobs.waits import Claim, Claimant, ConsumerId, Effect, Waiter
+from penstock.jobs.waits import Claim, Claimant, ConsumerId, Waiter
 
 NOW: Final = Instant(1_700_000_000_000)
 DEFAULT: Final = QueueName("default")

@@ -3,10 +3,11 @@
 import pytest
 
 from penstock.config.limits import CLAIM_WRITE_MS, LEASE_GRACE_MS
+from penstock.jobs.effects import Delivery, Overdue
 from penstock.jobs.errors import LeaseLost
 from penstock.jobs.model import Instant, State
 from penstock.jobs.transitions import Cause
-from penstock.jobs.waits import Claim, ConsumerId, Delivery, Overdue
+from penstock.jobs.waits import Claim, ConsumerId
 from tests.unit.jobs.desk import DEFAULT, NOW, Desk, request
 
 

@@ -5,13 +5,11 @@ from collections.abc import Callable
 import pytest
 
 from penstock.config.limits import RETRY_BASE_MS
-from penstock.jobs.broker import outcome_of, was_completed
 from penstock.jobs.errors import LeaseLost, TooLarge
-from penstock.jobs.model import FailedAttempt, Job, JobId, State
+from penstock.jobs.model import FailedAttempt, Job
 from penstock.jobs.policy import Policy
 from penstock.jobs.transitions import Cause
-from penstock.jobs.waits import Completed
-from tests.unit.jobs.desk import DEFAULT, NOW, Desk, Listener, record, request
+from tests.unit.jobs.desk import DEFAULT, NOW, Desk, Listener, request
 
 End = Callable[[Desk, Job], Listener]
 
@@ -226,26 +224,3 @@ def test_a_submission_is_not_a_change() -> None:
 
     with pytest.raises(AssertionError, match="a submission is not a change"):
         desk.broker.apply(change)
-
-
-# --- what the record says ------------------------------------------------------------------------
-
-
-def test_the_record_of_a_completed_job_knows_the_attempt() -> None:
-    desk = Desk()
-    desk.complete(desk.claimed())
-    [change] = desk.commit()
-    completed = record(change.job, result=b"5")
-
-    assert was_completed(completed, 1)
-    assert not was_completed(completed, 2)
-    assert outcome_of(completed) == Completed(b"5")
-
-
-def test_no_attempt_completed_a_job_that_is_not_there_or_not_completed() -> None:
-    desk = Desk()
-    job = desk.claimed()
-
-    assert not was_completed(None, 1)
-    assert not was_completed(record(job), 1)
-    assert (job.id, job.state) == (JobId(1), State.CLAIMED)

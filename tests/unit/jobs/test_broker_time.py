@@ -4,11 +4,11 @@ import pytest
 
 from penstock.config.limits import CLAIM_WRITE_MS, LEASE_GRACE_MS
 from penstock.jobs.bounds import Bounds
+from penstock.jobs.effects import Delivery
 from penstock.jobs.errors import NoQueue
 from penstock.jobs.model import JobId, QueueName, State
 from penstock.jobs.store.port import Batch, Commit, DueQuestion, HeadQuestion, Snapshot
 from penstock.jobs.transitions import Cause
-from penstock.jobs.waits import Delivery
 from tests.unit.jobs.desk import DEFAULT, NOW, Desk, request
 
 SMALL = Bounds(window_jobs_max=4, window_jobs_min=4, schedule_jobs_max=4)

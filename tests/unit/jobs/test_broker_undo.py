@@ -1,8 +1,9 @@
 """A store without room: what was decided is forgotten, and nothing of it is left."""
 
 from penstock.config.limits import CLAIM_WRITE_MS, LEASE_GRACE_MS
+from penstock.jobs.effects import Overdue
 from penstock.jobs.transitions import Cause
-from penstock.jobs.waits import ConsumerId, Overdue
+from penstock.jobs.waits import ConsumerId
 from tests.unit.jobs.desk import DEFAULT, FULL, NOW, Desk, request
 
 

@@ -4,9 +4,11 @@ import pytest
 from msgspec.structs import replace
 
 from penstock.jobs.bounds import Bounds
+from penstock.jobs.effects import Finish
 from penstock.jobs.errors import NoJob, Overloaded
 from penstock.jobs.model import JobId, State
-from penstock.jobs.waits import Completed, Died, Finish, ServerLeaves, WaitEnded, Waiter
+from penstock.jobs.outcomes import Completed, Died, ServerLeaves, WaitEnded
+from penstock.jobs.waits import Waiter
 from tests.unit.jobs.desk import NOW, Desk, record, request
 
 

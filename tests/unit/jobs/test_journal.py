@@ -8,6 +8,7 @@ import anyio.lowlevel
 
 from penstock.config.limits import BATCH_READS_MAX
 from penstock.jobs.bounds import Bounds
+from penstock.jobs.effects import Delivery
 from penstock.jobs.model import Instant, JobId, QueueName, State
 from penstock.jobs.store.port import (
     JobRecord,
@@ -16,7 +17,7 @@ from penstock.jobs.store.port import (
     StoreError,
 )
 from penstock.jobs.transitions import Cause
-from penstock.jobs.waits import Claimant, ConsumerId, Delivery
+from penstock.jobs.waits import Claimant, ConsumerId
 from tests.unit.jobs.bench import Bench, FaultyStore, bench, never
 from tests.unit.jobs.desk import DEFAULT, NOW, request
 
