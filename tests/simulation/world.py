@@ -17,7 +17,6 @@ from penstock.jobs.errors import LeaseLost, NoJob, Overloaded
 from penstock.jobs.model import Instant, Job, JobId, QueueName, State
 from penstock.jobs.outcomes import was_completed
 from penstock.jobs.policy import Policy, SubmitRequest
-from penstock.jobs.retry import RetryPolicy
 from penstock.jobs.store.journal import Journal
 from penstock.jobs.store.memory import MemoryStore
 from penstock.jobs.store.port import (
@@ -33,6 +32,7 @@ from penstock.jobs.store.port import (
 from penstock.jobs.transitions import FINISHED, Cause
 from penstock.jobs.waits import Claim, Claimant, ConsumerId, Waiter
 from tests.simulation.asked import Asked, Wait, asked_by, tell
+from tests.simulation.bounds import BOUNDS, POLICY, START
 from tests.simulation.checks import (
     check_claims_are_written,
     check_counts,
@@ -47,21 +47,6 @@ from tests.simulation.checks import (
 from tests.simulation.gate import End, GatedStore, at_once
 from tests.simulation.model import Ask, Model
 
-START: Final = Instant(1_700_000_000_000)
-# Small, so that windows overflow and are refilled, and payloads have no room.
-BOUNDS: Final = Bounds(
-    queues_max=3,
-    window_jobs_max=4,
-    window_jobs_min=2,
-    windows_jobs_max=12,
-    schedule_jobs_max=3,
-    payloads_bytes_max=24,
-    payload_bytes_max=8,
-    claim_payloads_read_max=3,
-)
-POLICY: Final = Policy(
-    retry=RetryPolicy(base_ms=100, cap_ms=1000), result_keep_ms=5_000, dead_keep_ms=9_000
-)
 _TURNS: Final = 5  # Of the loop, until the journal has got as far as it gets.
 _CALM_MAX: Final = 2_000  # Commits until everything is settled, or it never will be.
 

@@ -1,0 +1,24 @@
+"""Where the simulation begins, and how small its memory is."""
+
+from typing import Final
+
+from penstock.jobs.bounds import Bounds
+from penstock.jobs.model import Instant
+from penstock.jobs.policy import Policy
+from penstock.jobs.retry import RetryPolicy
+
+START: Final = Instant(1_700_000_000_000)
+# Small, so that windows overflow and are refilled, and payloads have no room.
+BOUNDS: Final = Bounds(
+    queues_max=3,
+    window_jobs_max=4,
+    window_jobs_min=2,
+    windows_jobs_max=12,
+    schedule_jobs_max=3,
+    payloads_bytes_max=24,
+    payload_bytes_max=8,
+    claim_payloads_read_max=3,
+)
+POLICY: Final = Policy(
+    retry=RetryPolicy(base_ms=100, cap_ms=1000), result_keep_ms=5_000, dead_keep_ms=9_000
+)
