@@ -236,7 +236,11 @@ class Connection(asyncio.Protocol):
         unread_bytes = transport.get_write_buffer_size()
         data = self._responses.take()
         # What leaves just now is not counted: a single reply may be larger than the limit.
-        if unread_bytes + self._responses.held_bytes > self._limits.output_bytes_max:
+        held_bytes = self._responses.held_bytes
+        if (
+            self._responses.has_overflowed
+            or unread_bytes + held_bytes > self._limits.output_bytes_max
+        ):
             _log.warning("cut: the peer leaves its replies unread", peer=self.session.peer)
             self.abort()
             return

@@ -32,7 +32,15 @@ class ResponseQueue:
     for the next `take`.
     """
 
-    __slots__ = ("_held_bytes_max", "_out", "_slots", "_when_ready", "held_bytes")
+    __slots__ = (
+        "_held_bytes_max",
+        "_is_closed",
+        "_out",
+        "_slots",
+        "_when_ready",
+        "has_overflowed",
+        "held_bytes",
+    )
 
     def __init__(self, when_ready: Callable[[], None], *, held_bytes_max: int) -> None:
         """Take whom to call when it is worth calling `take`, or more is held than should be."""
@@ -40,6 +48,8 @@ class ResponseQueue:
         self._out: list[bytes] = []
         self._when_ready = when_ready
         self._held_bytes_max = held_bytes_max
+        self._is_closed = False
+        self.has_overflowed = False  # More was held than may be, and is given up.
         self.held_bytes = 0
 
     def __len__(self) -> int:
@@ -67,11 +77,17 @@ class ResponseQueue:
 
     def filled(self, slot: Slot) -> None:
         assert slot.reply is not None
-        self.held_bytes += len(slot.reply)
-        # A closed queue has no slots: its replies have nobody to go to.
-        if not self._slots:
+        if self._is_closed:
+            slot.reply = b""  # It has nobody to go to.
             return
-        if self._slots[0] is slot or self.held_bytes > self._held_bytes_max:
+        others_bytes = self.held_bytes
+        self.held_bytes += len(slot.reply)
+        # A single reply may be larger than the limit.
+        if others_bytes and self.held_bytes > self._held_bytes_max:
+            self.close()
+            self.has_overflowed = True
+            self._when_ready()
+        elif self._slots[0] is slot:
             self._when_ready()
 
     def take(self) -> bytes:
@@ -96,6 +112,7 @@ class ResponseQueue:
 
     def close(self) -> None:
         """Forget everything: nobody reads replies any more. Slots may still be filled."""
+        self._is_closed = True
         self._slots.clear()
         self._out.clear()
         self.held_bytes = 0

@@ -91,7 +91,8 @@ class Session:
         self.worker_name: str | None = None
         self.worker_lost: Callable[[str], None] | None = None
         self._waiting: dict[Claimant | Waiter, None] = {}
-        self.unauthenticated_since = 0.0
+        self.unauthenticated_since = context.engine.clock.monotonic()
+        self._authenticated = False
         self.authenticated = context.password is None
 
     @property
@@ -100,7 +101,8 @@ class Session:
 
     @authenticated.setter
     def authenticated(self, value: bool) -> None:
-        if not value:
+        # RESET by a stranger does not give him more time.
+        if self._authenticated and not value:
             self.unauthenticated_since = self.engine.clock.monotonic()
         self._authenticated = value
         self.parser.authenticated = value

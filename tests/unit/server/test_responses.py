@@ -87,16 +87,27 @@ def test_it_says_when_the_front_is_complete_and_only_then() -> None:
     assert (before, ready.count) == (0, 1)
 
 
-def test_it_says_when_more_is_held_than_should_be() -> None:
+def test_more_than_may_be_held_is_given_up() -> None:
     ready = Ready()
     responses = queue(ready, held_bytes_max=10)
     responses.reserve()
-    second = responses.reserve()
+    slots = [responses.reserve() for _ in range(3)]
 
-    second.fill(b"x" * 11)
+    for slot in slots:
+        slot.fill(b"x" * 6)
 
+    assert responses.has_overflowed
     assert ready.count == 1
-    assert responses.take() == b""
+    assert (responses.held_bytes, responses.take()) == (0, b"")
+    assert slots[2].reply == b""
+
+
+def test_a_single_reply_may_be_larger_than_what_may_be_held() -> None:
+    responses = queue(held_bytes_max=10)
+
+    responses.reserve().fill(b"x" * 11)
+
+    assert responses.take() == b"x" * 11
 
 
 def test_it_counts_what_is_complete_and_not_taken() -> None:
