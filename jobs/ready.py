@@ -8,7 +8,7 @@ from collections.abc import Container, Iterator, Sequence
 
 from penstock.jobs.bounds import Bounds
 from penstock.jobs.errors import Overloaded
-from penstock.jobs.model import Job, QueueName
+from penstock.jobs.model import Job, QueueName, State
 from penstock.jobs.payloads import PayloadCache
 from penstock.jobs.queue import Queue
 from penstock.jobs.store.port import HeadQuestion
@@ -53,7 +53,7 @@ class Ready:
     def restore(self, name: QueueName, *, ready_count: int) -> None:
         """Set what a queue holds at the start; its jobs are read from the store."""
         queue = self.queues.get(name) or self._make(name, complete=ready_count == 0)
-        queue.ready_count = ready_count
+        queue.restore(State.READY, ready_count)
         if ready_count:
             queue.ready.complete = False
             self._low[name] = None

@@ -134,10 +134,10 @@ def check_memory(broker: Broker, bounds: Bounds) -> None:
 def nothing_is_left(broker: Broker) -> None:
     """When no job is unfinished and nobody waits, memory holds nothing of any job."""
     assert broker.next_at() is None
-    assert broker._unwritten_claims == {}
+    assert broker._attempts._unwritten_claims == {}
     assert broker.take_changes() == []
     assert broker.take_effects() == []
-    leases, waits = broker._leases, broker._waits
+    leases, waits = broker._attempts._leases, broker._waits
     assert leases.by_job == {}
     assert leases._by_consumer == {}
     assert len(leases.timers) == 0

@@ -1,0 +1,288 @@
+"""The attempts that run: from the claim until the change that ends it is durable.
+
+A claim is in effect at once and is written only if its job still runs after a moment. Whatever
+ends an attempt is decided here and stays its last word (`Lease.settling`) until the journal says
+that it is durable (`end`) or could not be written (`undo`).
+"""
+
+from collections.abc import Container, Iterator
+
+from penstock.config.limits import CLAIM_WRITE_MS, LEASE_GRACE_MS
+from penstock.jobs.changes import Change, Settled
+from penstock.jobs.effects import Overdue
+from penstock.jobs.errors import LeaseLost, TooLarge
+from penstock.jobs.leases import Lease, Leases
+from penstock.jobs.model import FailedAttempt, Instant, Job, JobId
+from penstock.jobs.policy import Policy
+from penstock.jobs.records import with_claim, with_failure, with_release, with_result
+from penstock.jobs.retry import JitterSource, RetryAt, decide_retry
+from penstock.jobs.transitions import Cause
+from penstock.jobs.waits import Claimant, ConsumerId
+
+
+class Attempts:
+    """All attempts that run, and what is to be written of them."""
+
+    __slots__ = ("_first_id", "_leases", "_policy", "_unwritten_claims", "changes")
+
+    def __init__(self, policy: Policy, first_id: JobId) -> None:
+        self._policy = policy
+        self._first_id = first_id  # Of this run; smaller ids are of runs before.
+        self._leases = Leases()
+        # Claims that are not written, the oldest first; most jobs end before theirs would be.
+        self._unwritten_claims: dict[JobId, Job] = {}
+        # To be written, in the order decided; the broker adds the jobs that fall due.
+        self.changes: list[Change] = []
+
+    @property
+    def claimed_count(self) -> int:
+        return len(self._leases.by_job)
+
+    @property
+    def claimed_ids(self) -> Container[JobId]:
+        return self._leases.by_job.keys()
+
+    def current(self, job: Job) -> Job:
+        """Return a job's record as it is now: the store may not have been told of its claim."""
+        lease = self._leases.by_job.get(job.id)
+        return job if lease is None else lease.job
+
+    def held_by(self, consumer: ConsumerId) -> list[JobId]:
+        """Return the jobs that a consumer holds, in the order it claimed them."""
+        return [lease.job.id for lease in self._leases.held_by(consumer)]
+
+    def take_changes(self) -> list[Change]:
+        changes, self.changes = self.changes, []
+        return changes
+
+    # --- what workers ask ----------------------------------------------------------------------
+
+    def grant(self, job: Job, claimant: Claimant, now: Instant) -> Job:
+        """Begin the next attempt of a job; return its record."""
+        # The last run may have given out a number that was not written: nobody gets it again,
+        # and the number given now is written at once.
+        is_of_this_run = job.id >= self._first_id
+        claimed = with_claim(job, now, skipped=0 if is_of_this_run else 1)
+        self._leases.grant(claimed, claimant.consumer, claimant.worker, now)
+        if is_of_this_run:
+            self._unwritten_claims[job.id] = claimed
+        else:
+            self.changes.append(Change(Cause.CLAIM, claimed))
+        return claimed
+
+    def complete(
+        self, job_id: JobId, attempt: int, result: bytes, *, now: Instant, settled: Settled
+    ) -> None:
+        """End an attempt with its result.
+
+        Raises:
+            LeaseLost: the attempt does not hold the job. It may have completed it before:
+                `was_completed` tells from the record.
+            TooLarge: the attempt goes on; the worker should fail it.
+        """
+        if len(result) > self._policy.result_bytes_max:
+            raise TooLarge("result", len(result), self._policy.result_bytes_max)
+        lease = self._leases.find(job_id, attempt)
+        if lease.settling is not None:
+            _join(lease, Cause.COMPLETE, settled)
+            return
+        done = with_result(lease.job, now=now, keep_ms=self._policy.result_keep_ms)
+        self._settle(lease, Change(Cause.COMPLETE, done, result=result, listeners=[settled]))
+
+    def fail(
+        self,
+        job_id: JobId,
+        attempt: int,
+        error: str,
+        *,
+        final: bool,
+        now: Instant,
+        jitter: float,
+        settled: Settled,
+    ) -> None:
+        """End an attempt that failed: it is tried again, or it was the last (always if *final*).
+
+        Raises:
+            LeaseLost: the attempt does not hold the job.
+        """
+        lease = self._leases.find(job_id, attempt)
+        if lease.settling is not None:
+            if lease.settling.cause not in (Cause.RETRY, Cause.GIVE_UP):
+                raise LeaseLost(job_id, attempt)
+            lease.settling.listeners.append(settled)
+            return
+        self._fail(lease, error, final=final, lost=False, now=now, jitter=jitter, settled=settled)
+
+    def release(self, job_id: JobId, attempt: int, *, now: Instant, settled: Settled) -> None:
+        """Give a job back without a failure. Raises LeaseLost."""
+        lease = self._leases.find(job_id, attempt)
+        if lease.settling is not None:
+            _join(lease, Cause.RELEASE, settled)
+            return
+        self._release(lease, now, settled)
+
+    def extend(self, job_id: JobId, attempt: int, lease_ms: int | None, *, now: Instant) -> int:
+        """Let a lease end *lease_ms* from now (its job's timeout by default); return how long.
+
+        Raises:
+            LeaseLost: the attempt does not hold the job, or is just ending.
+        """
+        lease = self._leases.find(job_id, attempt)
+        if lease.settling is not None:
+            raise LeaseLost(job_id, attempt)
+        lasts_ms = (lease.job.timeout_ms if lease_ms is None else lease_ms) + LEASE_GRACE_MS
+        self._leases.extend(lease, Instant(now + lasts_ms))
+        return lasts_ms
+
+    # --- when workers are gone or late ---------------------------------------------------------
+
+    def lose(
+        self,
+        consumer: ConsumerId,
+        error: str,
+        *,
+        unstarted: Container[JobId],
+        now: Instant,
+        jitter: JitterSource,
+    ) -> None:
+        """Take back what a consumer held that is gone.
+
+        Jobs known to be *unstarted* are released. The others fail with *error*: if they did not,
+        a job that kills its worker would be tried for ever.
+        """
+        for lease in self._leases.held_by(consumer):
+            if lease.settling is not None:
+                continue
+            if lease.job.id in unstarted:
+                self._release(lease, now, None)
+            else:
+                self._fail(
+                    lease, error, final=False, lost=True, now=now, jitter=jitter(), settled=None
+                )
+
+    def give_back(self, consumer: ConsumerId, *, now: Instant) -> None:
+        """Release all that a consumer holds: it is in order, and leaves."""
+        for lease in self._leases.held_by(consumer):
+            if lease.settling is None:
+                self._release(lease, now, None)
+
+    def expire(self, job_id: JobId, attempt: int, *, now: Instant, jitter: float) -> Job | None:
+        """Fail an attempt whose lease ran out; return its job, None if it no longer holds it."""
+        lease = self._leases.by_job.get(job_id)
+        if lease is None or lease.job.attempt != attempt or lease.settling is not None:
+            return None
+        error = (
+            f"LeaseExpired: {lease.worker} neither finished nor extended attempt {attempt} "
+            f"within {lease.job.timeout_ms} ms and {LEASE_GRACE_MS} ms of grace"
+        )
+        self._fail(lease, error, final=False, lost=False, now=now, jitter=jitter, settled=None)
+        return lease.job
+
+    # --- time ----------------------------------------------------------------------------------
+
+    def next_write_at(self) -> Instant | None:
+        """Return when the oldest unwritten claim is to be written."""
+        for job in self._unwritten_claims.values():
+            assert job.claimed_at is not None
+            return Instant(job.claimed_at + CLAIM_WRITE_MS)
+        return None
+
+    def write_claims(self, now: Instant) -> None:
+        """Have the claims written whose jobs still run after a moment."""
+        while (at := self.next_write_at()) is not None and at <= now:
+            oldest = next(iter(self._unwritten_claims))
+            self.changes.append(Change(Cause.CLAIM, self._unwritten_claims.pop(oldest)))
+
+    def next_overdue_at(self) -> Instant | None:
+        """Return when the next lease runs out."""
+        return self._leases.timers.next_at()
+
+    def overdue(self, now: Instant) -> Iterator[Overdue]:
+        """Yield the attempts whose leases ran out, each once; they hold their jobs until ended."""
+        for lease in self._leases.pop_overdue(now):
+            yield Overdue(lease.consumer, lease.worker, lease.job.id, lease.job.attempt)
+
+    def clock_stepped(self, step_ms: int) -> None:
+        """Keep leases lasting as long, though the clock was set; what is unwritten is written."""
+        self._leases.timers.shift(step_ms)
+        self.changes.extend(Change(Cause.CLAIM, job) for job in self._unwritten_claims.values())
+        self._unwritten_claims.clear()
+
+    # --- what the journal reports --------------------------------------------------------------
+
+    def end(self, change: Change) -> None:
+        """End the lease of an attempt, as the change that ends it is durable."""
+        lease = self._leases.by_job[change.job.id]
+        assert lease.settling is change
+        self._leases.end(lease)
+
+    def undo(self, change: Change, now: Instant) -> None:
+        """Let an attempt go on whose change could not be written; a claim is written later."""
+        if change.cause is Cause.CLAIM:
+            claimed = self._leases.by_job.get(change.job.id)
+            # A later change of the job, on its way already, holds all that the claim said.
+            if claimed is not None and claimed.settling is None:
+                self.changes.append(change)
+            return
+        lease = self._leases.by_job[change.job.id]
+        assert lease.settling is change
+        lease.settling = None
+        # The claim was not going to be written, as this change said it all. Now it is, in
+        # case the attempt lasts: should it have been written before, that does no harm.
+        self.changes.append(Change(Cause.CLAIM, lease.job))
+        # Its timer may have fired meanwhile; and a change that nobody will ask for again
+        # (a lost worker's) is asked for by the lease running out.
+        self._leases.extend(lease, Instant(now + LEASE_GRACE_MS))
+
+    # --- inside --------------------------------------------------------------------------------
+
+    def _release(self, lease: Lease, now: Instant, settled: Settled | None) -> None:
+        listeners = [] if settled is None else [settled]
+        self._settle(
+            lease, Change(Cause.RELEASE, with_release(lease.job, now), listeners=listeners)
+        )
+
+    def _fail(
+        self,
+        lease: Lease,
+        error: str,
+        *,
+        final: bool,
+        lost: bool,
+        now: Instant,
+        jitter: float,
+        settled: Settled | None,
+    ) -> None:
+        job = lease.job
+        decision = decide_retry(
+            self._policy.retry,
+            failures=job.failures + 1,
+            attempts_max=0 if final else job.attempts_max,
+            lost=lost,
+            now=now,
+            jitter=jitter,
+        )
+        due_at = decision.due_at if isinstance(decision, RetryAt) else None
+        assert job.claimed_at is not None
+        change = Change(
+            Cause.GIVE_UP if due_at is None else Cause.RETRY,
+            with_failure(job, due_at=due_at, now=now, keep_ms=self._policy.dead_keep_ms),
+            failed_attempt=FailedAttempt(
+                job.id, job.attempt, lease.worker, job.claimed_at, now, error
+            ),
+            listeners=[] if settled is None else [settled],
+        )
+        self._settle(lease, change)
+
+    def _settle(self, lease: Lease, change: Change) -> None:
+        lease.settling = change
+        self._unwritten_claims.pop(lease.job.id, None)
+        self.changes.append(change)
+
+
+def _join(lease: Lease, cause: Cause, settled: Settled) -> None:
+    """Let a request that was sent twice be answered with the first one."""
+    assert lease.settling is not None
+    if lease.settling.cause is not cause:
+        raise LeaseLost(lease.job.id, lease.job.attempt)
+    lease.settling.listeners.append(settled)
