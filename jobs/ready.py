@@ -212,9 +212,12 @@ class Ready:
         return len(self.queues.keys() | self._admitted.keys()) >= names_max
 
     def _forget_empty_queues(self) -> None:
-        """Make room for other queues: one without jobs is worth no more than its counters."""
+        """Make room for other queues: one without jobs is worth no more than its counters.
+
+        One whose window is not complete may have a question on its way.
+        """
         for name, queue in list(self.queues.items()):
-            if queue.is_empty and name not in self._admitted:
+            if queue.is_empty and queue.ready.complete and name not in self._admitted:
                 del self.queues[name]
                 self._low.pop(name, None)
                 self._hungry.pop(name, None)
