@@ -93,6 +93,7 @@ class Executor:
                 return
             started_ns = time.monotonic_ns()
             self.running_since_ns = started_ns
+            self._alarm.install()
             self._outbox.append(self._run_job(claim, runnable, started_ns))
             self.running_since_ns = 0
             self.run_ns += time.monotonic_ns() - started_ns
