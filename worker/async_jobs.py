@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from penstock.config import limits
 from penstock.worker.claims import Claim
@@ -12,7 +13,7 @@ from penstock.worker.errors import HopelessError, SoftTimeout
 from penstock.worker.executor import encoded, timeout_message
 from penstock.worker.forks import ForkGuard
 from penstock.worker.note import Note
-from penstock.worker.outcomes import Outcome, failed, hopeless
+from penstock.worker.outcomes import Outcome, failed, hopeless, released
 from penstock.worker.runnable import Runnable
 
 _NS_PER_MS = 1_000_000
@@ -26,6 +27,7 @@ class AsyncJobs:
         self._note = note
         self._guard = guard
         self._deadlines: dict[tuple[int, int], int] = {}
+        self._unbegun: set[tuple[int, int]] = set()
         self._outbox: deque[Outcome] = deque()
         self._running: set[asyncio.Task[None]] = set()
         self._on_ended: Callable[[], None] = _nobody
@@ -40,9 +42,10 @@ class AsyncJobs:
 
     def start(self, claim: Claim, runnable: Runnable) -> None:
         """Begin a job; its outcome is among the finished ones when its end is told."""
+        self._unbegun.add((claim.id, claim.attempt))
         task = self._tasks.create_task(self._run(claim, runnable))
         self._running.add(task)
-        task.add_done_callback(self._ended)
+        task.add_done_callback(partial(self._ended, claim))
 
     def finished(self) -> Iterator[Outcome]:
         """Take the outcomes so far."""
@@ -54,29 +57,35 @@ class AsyncJobs:
         for task in self._running:
             task.cancel()
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def _ended(self, claim: Claim, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
+        attempt = (claim.id, claim.attempt)
+        if attempt in self._unbegun:  # Another job cancelled it before its first step.
+            self._unbegun.remove(attempt)
+            self._outbox.append(released(claim))
         self._on_ended()
 
     async def _run(self, claim: Claim, runnable: Runnable) -> None:
         started_ns = time.monotonic_ns()
         deadline_ns = started_ns + claim.timeout_ms * _NS_PER_MS
         attempt = (claim.id, claim.attempt)
+        self._unbegun.discard(attempt)
         self._deadlines[attempt] = deadline_ns + limits.LEASE_GRACE_MS * _NS_PER_MS
         self._note.async_job_started()
         self._note_deadline()
         RUNNING.set(CurrentJob(claim.id, claim.attempt, claim.queue, claim.task, deadline_ns / 1e9))
-        try:
-            self._outbox.append(await self._call(claim, runnable))
-        finally:
-            del self._deadlines[attempt]
-            self._note_deadline()
+        self._outbox.append(await self._call(claim, runnable))
+        # Not on any other way out: then the process dies, and the job must count as begun.
+        del self._deadlines[attempt]
+        self._note_deadline()
 
     async def _call(self, claim: Claim, runnable: Runnable) -> Outcome:
         try:
             args, kwargs = runnable.arguments(claim.payload)
         except HopelessError as error:
             return hopeless(claim, error)
+        except BaseException as error:  # Converting arguments may run the task's code, too.
+            return failed(claim, error)
         scope = asyncio.timeout(claim.timeout_ms / 1000)
         try:
             async with scope:

@@ -95,6 +95,9 @@ class Executor:
             self.running_since_ns = started_ns
             self._alarm.install()
             self._outbox.append(self._run_job(claim, runnable, started_ns))
+            # Only now: if anything but an outcome comes of the job, the process dies, and the note
+            # tells the supervisor of what. Cleared earlier, the job would count as never begun.
+            self._note.sync_job_ended()
             self.running_since_ns = 0
             self.run_ns += time.monotonic_ns() - started_ns
             self.jobs_run += 1
@@ -112,13 +115,14 @@ class Executor:
         finally:
             self._alarm.disarm()
             RUNNING.reset(token)
-            self._note.sync_job_ended()
 
     def _call(self, claim: Claim, runnable: Runnable) -> Outcome:
         try:
             args, kwargs = runnable.arguments(claim.payload)
         except HopelessError as error:
             return hopeless(claim, error)
+        except BaseException as error:  # Converting arguments may run the task's code, too.
+            return failed(claim, error)
         try:
             self._alarm.arm(claim.timeout_ms / 1000, timeout_message(claim))
             value = runnable.fn(*args, **kwargs)
@@ -137,6 +141,8 @@ def encoded(claim: Claim, runnable: Runnable, value: object) -> Outcome:
         return Outcome(claim, Verdict.COMPLETED, runnable.result(value))
     except HopelessError as error:
         return hopeless(claim, error)
+    except BaseException as error:  # The value's own code may raise anything while it is read.
+        return failed(claim, error)
 
 
 def timeout_message(claim: Claim) -> str:

@@ -18,10 +18,13 @@ def describe(error: BaseException) -> str:
 
     The worker's own frames are left out, so that a traceback starts in the task.
     """
-    trace = traceback.TracebackException(
-        type(error), error, _below_our_frames(error.__traceback__), compact=True
-    )
-    details = "".join(trace.format())
+    try:
+        trace = traceback.TracebackException(
+            type(error), error, _below_our_frames(error.__traceback__), compact=True
+        )
+        details = "".join(trace.format())
+    except BaseException:  # As below: whatever it raises must not end the worker unreported.
+        details = "Its traceback cannot be shown.\n"
     return cut_middle(f"{first_line(error)}\n{details}", limits.ERROR_BYTES_MAX)
 
 
@@ -29,9 +32,12 @@ def first_line(error: BaseException) -> str:
     """Put an exception's type and message on one line."""
     try:
         message = " ".join(str(error).split())
-    except Exception:  # A task's own exception may fail at being shown.
+    except BaseException:  # A task's own exception may fail at being shown, or even exit there.
         message = "its message cannot be shown"
-    name = type(error).__qualname__.rpartition(".")[2]
+    try:
+        name = "".join(type(error).__qualname__.rpartition(".")[2])
+    except BaseException:
+        name = "Exception"
     line = f"{name}: {message}" if message else f"{name}:"
     return line[:_FIRST_LINE_CHARACTERS_MAX]
 

@@ -5,6 +5,7 @@ import os
 import threading
 import traceback
 from collections.abc import Awaitable, Callable
+from typing import NoReturn
 
 import uvloop
 
@@ -65,13 +66,25 @@ class IoThread:
                 runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
                 runner.get_loop()
             with runner:
-                self.exit = runner.run(self._main(work))
+                try:
+                    self.exit = runner.run(self._main(work))
+                except BaseException:
+                    self._break()
         except BaseException:
-            self._streams.say(f"stopped by an error of its own:\n{traceback.format_exc()}")
-            os._exit(Exit.BROKEN)
+            self._break()
         self._executor.stop()
 
+    def _break(self) -> NoReturn:
+        """Die with the note as it stands: jobs that were cancelled first would seem to have ended.
+
+        Then nobody would learn that they had begun, and one that breaks its worker would do so
+        for ever.
+        """
+        self._streams.say(f"stopped by an error of its own:\n{traceback.format_exc()}")
+        os._exit(Exit.BROKEN)
+
     async def _main(self, work: Callable[[Runtime], Awaitable[Exit]]) -> Exit:
+        _hide_this_task()
         async with asyncio.TaskGroup() as tasks:
             self._runtime = Runtime(
                 claiming=self._claiming,
@@ -83,9 +96,19 @@ class IoThread:
             if self._drain_asked:
                 self._runtime.drain_soon()
             self._started.set()
-            ended = await work(self._runtime)
+            try:
+                ended = await work(self._runtime)
+            except BaseException:
+                self._break()
             if ended is Exit.LOST:
                 # Whatever runs still is another worker's job by now.
                 self._streams.say("the connection is lost and a task does not end; exiting")
                 os._exit(ended)
             return ended
+
+
+def _hide_this_task() -> None:
+    """Keep the worker's own work from jobs that cancel all tasks of the loop that they can find."""
+    own = asyncio.current_task()
+    assert own is not None
+    asyncio.tasks._unregister_task(own)

@@ -207,6 +207,42 @@ def raise_unshowable() -> None:
     raise Unshowable
 
 
+class ExitsWhenShown(Exception):
+    """Ends the process of whoever wants to know what happened."""
+
+    def __str__(self) -> str:
+        raise SystemExit(3)
+
+
+@task
+def raise_an_exit() -> None:
+    raise ExitsWhenShown
+
+
+@task
+async def async_raise_an_exit() -> None:
+    raise ExitsWhenShown
+
+
+@task
+async def cancel_all_tasks() -> None:
+    for other in asyncio.all_tasks():
+        other.cancel()
+    await asyncio.sleep(30)
+
+
+@task
+async def stop_the_loop() -> None:
+    asyncio.get_running_loop().stop()
+    await asyncio.sleep(30)
+
+
+@task
+def block_signals() -> str:
+    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    return "blocked"
+
+
 @task
 def fail(message: str) -> None:
     raise ValueError(message)

@@ -90,6 +90,10 @@ def test_what_no_attempt_could_do_better_is_dead_at_once(
         ("hard_exit", "[7]", "exited with code 7 while it ran this job"),
         ("segfault", "", "was killed by SIGSEGV while it ran this job"),
         ("recurse", "", "RecursionError: maximum recursion depth exceeded"),
+        ("raise_an_exit", "", "ExitsWhenShown: its message cannot be shown"),
+        ("async_raise_an_exit", "", "ExitsWhenShown: its message cannot be shown"),
+        ("cancel_all_tasks", "", "CancelledError:"),
+        ("stop_the_loop", "", "exited with code 70 while it ran this job"),
     ],
 )
 def test_a_task_that_ends_itself_or_its_process_is_tried_again_and_dead(
@@ -117,6 +121,37 @@ def test_jobs_beside_one_that_kills_its_workers_are_all_done(
     assert isinstance(errors, list)
     assert len(errors) == 4
     assert metrics(server)["penstock_worker_restarts_total"] >= 4
+
+
+@pytest.mark.parametrize(
+    "poison",
+    ["raise_an_exit", "async_raise_an_exit", "cancel_all_tasks", "stop_the_loop", "block_signals"],
+)
+def test_the_job_behind_a_poisonous_one_runs_on_the_only_worker(
+    tmp_path: Path, poison: str
+) -> None:
+    app = ("--app", "tests.integration.hostile_tasks")
+    with (
+        a_server(tmp_path, "--workers", "1", *app, retry_base_ms=10, retry_cap_ms=10) as server,
+        Wire(server) as caller,
+    ):
+        caller.send(
+            ("JOB.SUBMIT", poison, "", "ATTEMPTS", 2), ("JOB.CALL", "echo", "[1]", "WAIT", 20_000)
+        )
+
+        assert caller.replies(2)[1] == b"1"
+
+
+def test_a_soft_timeout_comes_after_a_job_that_blocked_all_signals(tmp_path: Path) -> None:
+    with (
+        a_server(tmp_path, "--workers", "1", "--app", "tests.integration.hostile_tasks") as server,
+        Wire(server) as caller,
+    ):
+        assert caller.ask("JOB.CALL", "block_signals", "") == b'"blocked"'
+
+        died = as_error(caller.ask("JOB.CALL", "sleep", "[60]", "TIMEOUT", 50, "ATTEMPTS", 1))
+
+        assert "SoftTimeout: " in died.text
 
 
 def test_what_a_task_prints_is_in_the_log(server: ServerProcess, caller: Wire) -> None:

@@ -48,6 +48,24 @@ def test_the_cause_is_told_too() -> None:
     assert "KeyError: 'why'" in describe(caught(error))
 
 
+class ExitsWhenShown(Exception):
+    def __str__(self) -> str:
+        raise SystemExit(3)
+
+
+class ExitsWhenExplained(Exception):
+    @property
+    def __cause__(self) -> BaseException | None:  # type: ignore[override]
+        raise SystemExit(3)
+
+
+@pytest.mark.parametrize("error", [ExitsWhenShown(), ExitsWhenExplained()])
+def test_an_exception_that_exits_when_it_is_looked_at_is_told_all_the_same(
+    error: BaseException,
+) -> None:
+    assert describe(caught(error)).startswith(f"{type(error).__name__}:")
+
+
 @pytest.mark.parametrize("message", ["x" * 100_000, "ü" * 100_000, "\ud800" * 100_000])
 def test_a_long_error_loses_its_middle(message: str) -> None:
     text = describe(caught(ValueError(message)))
