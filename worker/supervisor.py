@@ -12,12 +12,11 @@ from typing import Final, Protocol, TypeAlias
 import anyio
 from anyio.abc import TaskGroup, TaskStatus
 
-from penstock.client.backoff import Backoff
-from penstock.config import limits
 from penstock.worker.errors import AppError
 from penstock.worker.exits import Exit
 from penstock.worker.process import ProcessOptions, RemoteServer, WorkerProcess, start_process
 from penstock.worker.process_log import Log, ProcessLog
+from penstock.worker.restarts import Life, RestartPauses, life_of
 
 # How long a start waits to hear whether the app can be loaded; imports may take long.
 _REPORT_SECONDS: Final = 30.0
@@ -164,18 +163,12 @@ class Supervisor:
         return next((name for name in names if name not in self._processes), None)
 
     async def _keep(self) -> None:
-        """Have one process after the other.
-
-        One that ran a job was killed by it, and the job's own retries are spaced: its replacement
-        comes at once, so that a poisonous job does not starve the others. One that dies before any
-        job will most likely die again.
-        """
-        backoff = Backoff(limits.WORKER_RESTART_BASE_SECONDS, limits.WORKER_RESTART_CAP_SECONDS)
+        """Have one process after the other."""
+        pauses = RestartPauses()
         try:
             while not self._draining.is_set():
-                if await self._live():
-                    backoff.reset()
-                with anyio.move_on_after(backoff.next_seconds()):
+                pause = pauses.after(await self._live())
+                with anyio.move_on_after(pause):
                     await self._draining.wait()
                 self.restarts_total += not self._draining.is_set()
         finally:
@@ -183,17 +176,17 @@ class Supervisor:
             if not self._slots_open:
                 self._slots_closed.set()
 
-    async def _live(self) -> bool:
-        """Start a process and see it to its grave; tell whether it ran any job."""
+    async def _live(self) -> Life:
+        """Start a process and see it to its grave; tell what it did until then."""
         name = self._free_name()
         if name is None:
             self._log.error("no worker is started: too many hang", hanging=self.alive_count)
-            return False
+            return Life.IDLE
         try:
             process, sock = start_process(self._options, name, ProcessLog(self._log, name))
         except OSError as error:
             self._log.error("a worker could not be started", worker=name, error=str(error))
-            return False
+            return Life.IDLE
         self._processes[name] = process
         self._log.info("worker started", worker=name, pid=process.pid)
         link: WorkerLink = NoLink()
@@ -206,15 +199,17 @@ class Supervisor:
                 link.stop_claims()
                 process.terminate()
             await process.reported.wait()
+            ready_at = time.monotonic()
             self._judge_report(process)
             await process.ending.wait()
+            seconds = time.monotonic() - ready_at
         finally:
             process.kill(f"WorkerDied: {process} was stopped with its supervisor")
             with anyio.move_on_after(_KILL_SECONDS, shield=True) as burial:
                 await self._bury(process, link)
             if burial.cancelled_caught:
                 self._bury_later(process, link)
-        return process.note.jobs_started > 0
+        return life_of(process.note.jobs_started, seconds)
 
     def _bury_later(self, process: WorkerProcess, link: WorkerLink) -> None:
         """Go on without a process that hangs; it keeps its name and jobs until it is dead."""
