@@ -85,7 +85,7 @@ def main() -> int:
         console.print(str(error), markup=False)
         return 1
     console.print(
-        "\nEverything is stopped. Next: [bold]penstock serve --app examples.basics[/bold]"
+        "\nEverything is stopped. Next: [bold].venv/bin/penstock serve --app examples.basics[/bold]"
     )
     return 0
 
