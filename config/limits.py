@@ -119,7 +119,7 @@ WAITERS_MAX: Final = 1_000_000
 BATCH_CHANGES_MAX: Final = 8_192
 # Changes that are committed together in any case. Of a longer backlog a commit takes the older
 # half, so that reading requests and writing jobs overlap.
-BATCH_RUN_CHANGES: Final = 64
+BATCH_RUN_CHANGES: Final = 256
 # Records and payloads that are read with one commit: each may be of the largest size.
 BATCH_READS_MAX: Final = 64
 # Payload and result bytes that wait to be committed; the same rule.

@@ -47,7 +47,7 @@ EXIT_CONFIGURATION: Final = 2
 EXIT_STORAGE: Final = 74  # EX_IOERR: writing failed; start again to recover.
 EXIT_IN_USE: Final = 75  # EX_TEMPFAIL: another server has the data directory.
 
-SWITCH_SECONDS: Final = 0.0005
+SWITCH_SECONDS: Final = 0.0001
 COLLECTOR_THRESHOLDS: Final = (20_000, 20, 20)
 
 _log = structlog.get_logger("penstock.server")
