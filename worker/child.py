@@ -54,7 +54,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         _report(report_fd, f"error {error}")
         streams.say(str(error))
         return Exit.UNUSABLE
-    _report(report_fd, f"ready {' '.join(runnables.names)}")
 
     note, guard = Note(note_fd), ForkGuard()
     executor = Executor(note, guard, streams)
@@ -70,6 +69,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signal_number, lambda *_: io.drain())
+    # Not before: who is told may at once ask for a drain.
+    _report(report_fd, f"ready {' '.join(runnables.names)}")
     if inherited is not None:
         sock = socket.socket(fileno=inherited)
         sock.setblocking(False)

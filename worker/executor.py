@@ -3,8 +3,9 @@
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from queue import SimpleQueue
-from typing import NamedTuple
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from typing import Final, NamedTuple
 
 from penstock.config import limits
 from penstock.worker.alarm import Alarm
@@ -18,6 +19,9 @@ from penstock.worker.outcomes import Outcome, Verdict, failed, hopeless
 from penstock.worker.runnable import Runnable
 
 _NS_PER_MS = 1_000_000
+# A signal that arrives as the main thread goes to wait does not end the wait, and Python looks at
+# it afterwards only: so a wait is short. SIGTERM mostly comes to a worker that just went idle.
+_WAIT_SECONDS: Final = 0.2
 
 
 class Job(NamedTuple):
@@ -79,11 +83,17 @@ class Executor:
     def run(self, on_idle: Callable[[], None]) -> None:
         """Run batches until stopped; *on_idle* is called after each."""
         self._alarm.install()
-        while self._wake.get():
+        while self._wait():
             self._run_inbox()
             self._alarm.install()
             self._streams.restore()
             on_idle()
+
+    def _wait(self) -> bool:
+        """Wait for a batch; tell whether to go on."""
+        while True:
+            with suppress(Empty):
+                return self._wake.get(timeout=_WAIT_SECONDS)
 
     def _run_inbox(self) -> None:
         while True:
