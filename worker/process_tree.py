@@ -43,8 +43,8 @@ def signal_group(pid: int, signal_number: signal.Signals) -> None:
         os.killpg(pid, signal_number)
 
 
-def kill_tree(root: int, cookie: str) -> int:
-    """Kill all that descends from *root* or carries *cookie*, and *root*; return how many.
+def kill_tree(root: int, cookie: str) -> None:
+    """Kill all that descends from *root* or carries *cookie*, and *root*.
 
     Reads /proc and may take milliseconds: call it in a thread. *root* must not have been reaped,
     so that its number cannot be another process. Afterwards none of them runs.
@@ -55,7 +55,6 @@ def kill_tree(root: int, cookie: str) -> int:
         if not living:
             break
         killed |= living
-    return len(killed)
 
 
 def _members(root: int, cookie: str, known: set[int]) -> list[int]:

@@ -32,6 +32,7 @@ class Hanging:
     workers: Workers
     process: WorkerProcess
     job: GivenJob
+    spared: set[int]
 
     def die(self) -> None:
         os.kill(self.process.pid, signal.SIGKILL)
@@ -53,16 +54,18 @@ async def hanging(workers: Workers, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
     job = workers.source.add("sleep", b"[60]")
     await workers.events.wait_for_line("sleeping")
 
-    def kill_others(root: int, cookie: str) -> int:
-        return 0 if root == process.pid else kill_tree(root, cookie)
+    spared = {process.pid}
+
+    def kill_others(root: int, cookie: str) -> None:
+        if root not in spared:
+            kill_tree(root, cookie)
 
     monkeypatch.setattr(processes, "kill_tree", kill_others)
-    monkeypatch.setattr(supervisors, "_KILL_SECONDS", 0.05)
-    workers.supervisor.kill("worker-1", "HardTimeout: too long")
-    await workers.events.wait_for(HANGS)
-    # What is killed from here on may take its time.
-    monkeypatch.setattr(supervisors, "_KILL_SECONDS", 5.0)
-    yield Hanging(workers, process, job)
+    with monkeypatch.context() as impatience:
+        impatience.setattr(supervisors, "_KILL_SECONDS", 0.05)
+        workers.supervisor.kill("worker-1", "HardTimeout: too long")
+        await workers.events.wait_for(HANGS)
+    yield Hanging(workers, process, job, spared)
     if process.returncode is None:
         os.kill(process.pid, signal.SIGKILL)
     await job.ended.wait()
@@ -121,11 +124,12 @@ async def test_only_so_many_may_hang_and_be_replaced(
 ) -> None:
     await hanging.workers.source.run("echo")
     second = next(p for p in hanging.workers.supervisor.processes if p.name == "worker-2")
-    monkeypatch.setattr(processes, "kill_tree", lambda root, cookie: 0)
-    monkeypatch.setattr(supervisors, "_KILL_SECONDS", 0.05)
+    hanging.spared.add(second.pid)
 
-    hanging.workers.supervisor.kill("worker-2", "HardTimeout: it hangs too")
-    await hanging.workers.events.wait_for("no worker is started: too many hang")
+    with monkeypatch.context() as impatience:
+        impatience.setattr(supervisors, "_KILL_SECONDS", 0.05)
+        hanging.workers.supervisor.kill("worker-2", "HardTimeout: it hangs too")
+        await hanging.workers.events.wait_for("no worker is started: too many hang")
 
     assert hanging.names() == ["worker-1", "worker-2"]
     os.kill(second.pid, signal.SIGKILL)
