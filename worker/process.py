@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -57,7 +56,6 @@ class WorkerProcess:
     ) -> None:
         self.name = name
         self.pid = popen.pid
-        self.started_at = time.monotonic()
         self.note = note
         self.killed_for: str | None = None
         self.ending = anyio.Event()  # It has exited or is to be killed: time to bury it.

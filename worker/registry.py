@@ -30,9 +30,6 @@ class Registry:
     def names(self) -> list[str]:
         return sorted(self._tasks)
 
-    def find(self, name: str) -> AnyTask | None:
-        return self._tasks.get(name)
-
     def __iter__(self) -> Iterator[AnyTask]:
         return iter(self._tasks.values())
 

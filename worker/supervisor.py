@@ -96,7 +96,7 @@ class Supervisor:
 
     @property
     def processes(self) -> Sequence[WorkerProcess]:
-        """The processes that live, with name, pid and start on the monotonic clock."""
+        """The processes that live, or were killed and hang."""
         return list(self._processes.values())
 
     @property
