@@ -307,7 +307,7 @@ def test_a_client_that_resets_its_connection_is_forgotten_at_once(wire: Wire, ot
 
     until(lambda: "resetter" not in clients(other), "the client is forgotten")
 
-    assert info(other)["blocked_clients"] == "0"
+    until(lambda: info(other)["blocked_clients"] == "0", "its calls are forgotten")
 
 
 def test_ten_requests_before_a_half_close_get_ten_replies_and_an_end(wire: Wire) -> None:
