@@ -288,6 +288,7 @@ def test_a_client_that_disconnects_with_1000_calls_in_flight_leaves_nothing_behi
     wire.socket.close()
 
     until(lambda: "quitter" not in clients(other), "the client is forgotten")
+    until(lambda: info(other)["blocked_clients"] == "0", "its calls are forgotten")
 
     said, page = info(other), metrics(server)
     assert (said["blocked_clients"], said["replies_pending"]) == ("0", "0")
