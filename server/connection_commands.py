@@ -114,9 +114,9 @@ def client_set_info(session: Session, arguments: list[bytes]) -> None:
     value = read_client_name(arguments[3])
     match arguments[2].upper():
         case b"LIB-NAME":
-            session.library_name = value
+            session.lib_name = value
         case b"LIB-VER":
-            session.library_version = value
+            session.lib_version = value
         case _:
             option = arguments[2].decode(errors="replace")
             raise ArgumentError(ErrorCode.ERR, f"Unrecognized option '{option}'")

@@ -51,8 +51,8 @@ def client_line(connection: Connection, now: float) -> str:
         "claimed": len(session.engine.broker.held_by(session.consumer)),
         "cmd": session.last_command.lower(),
         "resp": 3 if session.resp3 else 2,
-        "lib-name": session.library_name,
-        "lib-ver": session.library_version,
+        "lib-name": session.lib_name,
+        "lib-ver": session.lib_version,
     }
     return " ".join(f"{field}={value}" for field, value in fields.items())
 

@@ -80,8 +80,8 @@ class Session:
         self.consumer = context.engine.new_consumer()
         self.resp3 = False
         self.client_name = ""
-        self.library_name = ""
-        self.library_version = ""
+        self.lib_name = ""
+        self.lib_version = ""
         self.last_command = ""
         self.transaction: Transaction | None = None
         self.is_closing = False
