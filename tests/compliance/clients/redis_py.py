@@ -132,7 +132,7 @@ async def health_checks_go_before_everything_else() -> None:
 
 
 @claim
-async def the_lib_names_itself() -> None:
+async def the_library_names_itself() -> None:
     async with Client() as client:
         own = await settled(client.own.client_id())
         lines = await settled(client.own.client_list())
