@@ -19,8 +19,6 @@ from penstock.protocol.replies import OK, PONG, RESET, Value, Verbatim, bulk, en
 from penstock.server.information import client_line, information
 from penstock.server.session import Handler, Session
 
-# What INFO and HELLO call themselves for clients that look for features of a Redis.
-REDIS_VERSION: Final = "7.0.0"
 _USER: Final = b"default"
 _WRONG: Final = "invalid username-password pair or user is disabled."
 _NO_PASSWORD: Final = (

@@ -173,6 +173,7 @@ class Engine:
             self.journal.record(changes)
         for effect in broker.take_effects():
             match effect:
+                # The core does not know what tokens are; those of this server are these.
                 case Finish(waiter, outcome):
                     reply: WaitReply = waiter.token  # type: ignore[assignment]
                     reply.finish(waiter.job_id, waiter.wait_ms, outcome)

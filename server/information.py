@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 Fields = dict[str, str | int]
 
+# What clients take us for that look for the features of a Redis.
+REDIS_VERSION: Final = "7.0.0"
+
 _DEFAULT: Final = frozenset({"all", "default", "everything"})
 
 
@@ -61,7 +64,7 @@ def _server(context: SessionContext) -> Fields:
     status = context.status
     uptime = int(context.engine.clock.monotonic() - status.started_at_seconds)
     return {
-        "redis_version": "7.0.0",
+        "redis_version": REDIS_VERSION,
         "penstock_version": status.version,
         "redis_mode": "standalone",
         "arch_bits": 64,

@@ -1,4 +1,4 @@
-"""Where the server listens: TCP, a unix socket, and the sockets of its own workers."""
+"""Where the server listens: TCP and a unix socket."""
 
 from __future__ import annotations
 
