@@ -12,6 +12,8 @@ from penstock.protocol.connection_commands import CONNECTION_COMMANDS
 from penstock.protocol.errors import ArgumentError, ErrorCode
 from penstock.protocol.grammar import Command, Flag
 from penstock.protocol.job_commands import JOB_COMMANDS
+from penstock.protocol.queue_commands import QUEUE_COMMANDS
+from penstock.protocol.worker_commands import WORKER_COMMANDS
 
 __all__ = [
     "COMMANDS",
@@ -25,7 +27,10 @@ __all__ = [
 
 # Keyed by name in upper case; subcommands are in their command's own mapping.
 COMMANDS: Final[Mapping[bytes, Command]] = MappingProxyType(
-    {command.name.encode(): command for command in (*JOB_COMMANDS, *CONNECTION_COMMANDS)}
+    {
+        command.name.encode(): command
+        for command in (*JOB_COMMANDS, *WORKER_COMMANDS, *QUEUE_COMMANDS, *CONNECTION_COMMANDS)
+    }
 )
 
 

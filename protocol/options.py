@@ -6,13 +6,7 @@ from typing import Final
 from penstock.config import limits
 from penstock.protocol.errors import ArgumentError
 from penstock.protocol.grammar import Kind, Option
-from penstock.protocol.values import read_key, read_name, read_number, refused, shown
-
-# Whole numbers go up to here where nothing narrower holds: SQLite's and every client's integer.
-INTEGER_MAX: Final = 2**63 - 1
-# Milliseconds since 1970 that any language can hold exactly as a number; the broker checks AT
-# against the clock.
-INSTANT_MAX: Final = 2**53 - 1
+from penstock.protocol.values import INSTANT_MAX, read_key, read_name, read_number, refused, shown
 
 SUBMIT_OPTIONS: Final = (
     Option(

@@ -1,11 +1,17 @@
 """Single arguments, read strictly: whole numbers, names, keys, text."""
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
 from penstock.config import limits
 from penstock.protocol.errors import ArgumentError, ErrorCode
+
+# Whole numbers go up to here where nothing narrower holds: SQLite's and every client's integer.
+INTEGER_MAX: Final = 2**63 - 1
+# Milliseconds since 1970 that any language can hold exactly as a number.
+INSTANT_MAX: Final = 2**53 - 1
 
 _DIGITS_MAX: Final = 19  # Of the largest 64-bit integer.
 _ZERO: Final = ord("0")
@@ -39,6 +45,22 @@ def read_number(raw: bytes, what: str, minimum: int, maximum: int) -> int:
         if minimum <= number <= maximum:
             return number
     raise refused(f"{what} must be a whole number from {minimum} to {maximum}, not {shown(raw)}")
+
+
+def read_job_id(raw: bytes) -> int:
+    """Read the id of a job."""
+    return read_number(raw, "id", 1, INTEGER_MAX)
+
+
+def read_attempt(raw: bytes) -> int:
+    """Read the number of an attempt."""
+    return read_number(raw, "attempt", 1, INTEGER_MAX)
+
+
+def refuse_more_than(arguments: Sequence[bytes], count: int, name: str) -> None:
+    """Refuse arguments that an open-ended arity lets through, as Redis does."""
+    if len(arguments) > count:
+        raise refused(f"wrong number of arguments for '{name}' command")
 
 
 def read_name(raw: bytes, what: str) -> str:

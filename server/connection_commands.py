@@ -7,13 +7,13 @@ from hmac import compare_digest
 from typing import Final
 
 from penstock.protocol import introspection
-from penstock.protocol.arguments import (
+from penstock.protocol.commands import COMMANDS
+from penstock.protocol.connection_arguments import (
     parse_auth,
     parse_hello,
     parse_select,
     read_client_name,
 )
-from penstock.protocol.commands import COMMANDS
 from penstock.protocol.errors import ArgumentError, ErrorCode
 from penstock.protocol.replies import OK, PONG, RESET, Value, Verbatim, bulk, encode, integer
 from penstock.server.information import client_line, information

@@ -11,15 +11,10 @@ from penstock.jobs.outcomes import Completed, Died, Outcome, ServerLeaves
 from penstock.jobs.policy import SubmitRequest
 from penstock.jobs.store.port import JobRecord, KeyHolder, StoreError, StoreFull, Submission
 from penstock.jobs.waits import Waiter
-from penstock.protocol.arguments import (
-    SubmitArguments,
-    parse_call,
-    parse_job_id,
-    parse_submit,
-    parse_wait,
-)
 from penstock.protocol.errors import ArgumentError, ErrorCode
+from penstock.protocol.job_arguments import parse_job_id, parse_wait
 from penstock.protocol.replies import OK, Value, array, bulk, encode, error, integer
+from penstock.protocol.submit_arguments import SubmitArguments, parse_call, parse_submit
 from penstock.server.responses import Slot
 from penstock.server.session import Handler, Session, Transaction
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from penstock.jobs.model import QueueName
 from penstock.jobs.queue import Queue
-from penstock.protocol.arguments import parse_queue_name
+from penstock.protocol.queue_arguments import parse_queue_name
 from penstock.protocol.replies import Value, encode
 from penstock.server.session import Handler, Session
 

@@ -12,15 +12,15 @@ from penstock.jobs.model import JobId, QueueName
 from penstock.jobs.outcomes import was_completed
 from penstock.jobs.store.port import JobRecord, StoreError
 from penstock.jobs.waits import Claim, Claimant
-from penstock.protocol.arguments import (
+from penstock.protocol.errors import ErrorCode
+from penstock.protocol.replies import EMPTY_ARRAY, OK, array, claimed_job, error, integer
+from penstock.protocol.worker_arguments import (
     parse_claim,
     parse_complete,
     parse_extend,
     parse_fail,
     parse_lease,
 )
-from penstock.protocol.errors import ErrorCode
-from penstock.protocol.replies import EMPTY_ARRAY, OK, array, claimed_job, error, integer
 from penstock.server.job_commands import store_error
 from penstock.server.responses import Slot
 from penstock.server.session import Handler, Session

@@ -17,10 +17,12 @@ from penstock.client.options import Options
 from penstock.client.tasks import decode_json, keep_bytes
 from penstock.client.ticket import NEVER, Ticket
 from penstock.config import limits
-from penstock.protocol.arguments import parse_call, parse_claim, parse_submit, parse_wait
+from penstock.protocol.job_arguments import parse_wait
 from penstock.protocol.reader import Reply
 from penstock.protocol.replies import ErrorReply, Simple
 from penstock.protocol.requests import RequestParser
+from penstock.protocol.submit_arguments import parse_call, parse_submit
+from penstock.protocol.worker_arguments import parse_claim
 
 
 def parsed(raw: bytes) -> list[bytes]:

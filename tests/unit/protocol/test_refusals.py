@@ -1,35 +1,16 @@
 """Transcripts of requests that are refused for their form, replayed without a server."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 import pytest
 
-from penstock.protocol import arguments as reading
 from penstock.protocol import replies
 from penstock.protocol.commands import Command, find_command
 from penstock.protocol.errors import ArgumentError, ErrorCode
-from penstock.protocol.inline import split_inline
+from tests.unit.protocol.readers import READERS, words
 
 TRANSCRIPTS: Final = Path(__file__).parents[2] / "protocol" / "cases" / "refusals"
-
-READERS: Final[dict[str, Callable[[list[bytes]], object]]] = {
-    "JOB.SUBMIT": reading.parse_submit,
-    "JOB.CALL": reading.parse_call,
-    "JOB.WAIT": reading.parse_wait,
-    "JOB.SHOW": reading.parse_job_id,
-    "JOB.CLAIM": reading.parse_claim,
-    "JOB.COMPLETE": reading.parse_complete,
-    "JOB.FAIL": reading.parse_fail,
-    "JOB.EXTEND": reading.parse_extend,
-    "JOB.RELEASE": reading.parse_lease,
-    "QUEUE.SHOW": reading.parse_queue_name,
-    "HELLO": reading.parse_hello,
-    "AUTH": reading.parse_auth,
-    "SELECT": reading.parse_select,
-    "CLIENT|SETNAME": lambda arguments: reading.read_client_name(arguments[2]),
-}
 
 
 def exchanges() -> list[tuple[str, str]]:
@@ -57,7 +38,4 @@ def answer(arguments: list[bytes]) -> bytes:
 def test_a_request_of_a_wrong_form_is_answered_as_the_transcript_says(
     sent: str, received: str
 ) -> None:
-    arguments = split_inline(sent.encode())
-    assert arguments is not None
-
-    assert answer(arguments) == received.encode() + b"\r\n"
+    assert answer(words(sent)) == received.encode() + b"\r\n"

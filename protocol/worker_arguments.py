@@ -1,0 +1,114 @@
+"""The arguments of the commands of those who do the work: claim, and what becomes of a claim.
+
+Each function takes a request's whole argument list, whose count the command table's arity has
+been held against, and raises `ArgumentError` with a text for the person who wrote the request.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from msgspec import Struct
+
+from penstock.config import limits
+from penstock.protocol.options import CLAIM_OPTIONS, FAIL_OPTIONS, OptionReader
+from penstock.protocol.values import (
+    read_attempt,
+    read_job_id,
+    read_name,
+    read_number,
+    read_text,
+    refuse_more_than,
+    refused,
+)
+
+_CLAIM: Final = OptionReader("JOB.CLAIM", CLAIM_OPTIONS)
+_FAIL: Final = OptionReader("JOB.FAIL", FAIL_OPTIONS)
+
+
+class ClaimArguments(Struct, frozen=True, gc=False):
+    """JOB.CLAIM's. Queues are in the order given, each once."""
+
+    queues: tuple[str, ...]
+    jobs_max: int = 1
+    wait_ms: int = limits.CLAIM_WAIT_MS_DEFAULT
+
+
+class LeaseArguments(Struct, frozen=True, gc=False):
+    """JOB.RELEASE's: the job, and the attempt that is its fencing token."""
+
+    job_id: int
+    attempt: int
+
+
+class CompleteArguments(Struct, frozen=True, gc=False):
+    """JOB.COMPLETE's."""
+
+    job_id: int
+    attempt: int
+    result: bytes = b""
+
+
+class FailArguments(Struct, frozen=True, gc=False):
+    """JOB.FAIL's. `dead` asks for no further attempt."""
+
+    job_id: int
+    attempt: int
+    error: str
+    dead: bool = False
+
+
+class ExtendArguments(Struct, frozen=True, gc=False):
+    """JOB.EXTEND's. None: as long as the job's own timeout."""
+
+    job_id: int
+    attempt: int
+    ms: int | None = None
+
+
+def parse_claim(arguments: Sequence[bytes]) -> ClaimArguments:
+    """Read `JOB.CLAIM queue [queue ...] [COUNT n] [WAIT ms]`.
+
+    The first argument is always a queue; further ones are, up to the first COUNT or WAIT.
+    """
+    end = 2
+    while end < len(arguments) and not _CLAIM.is_keyword(arguments[end]):
+        end += 1
+    if end - 1 > limits.CLAIM_QUEUES_MAX:
+        raise refused(f"JOB.CLAIM takes {limits.CLAIM_QUEUES_MAX} queues, not {end - 1}")
+    queues = tuple(dict.fromkeys([read_name(raw, "queue") for raw in arguments[1:end]]))
+    if end == len(arguments):
+        return ClaimArguments(queues)
+    numbers, _ = _CLAIM.read(arguments, end)
+    return ClaimArguments(
+        queues, numbers.get("COUNT", 1), numbers.get("WAIT", limits.CLAIM_WAIT_MS_DEFAULT)
+    )
+
+
+def parse_lease(arguments: Sequence[bytes]) -> LeaseArguments:
+    """Read `JOB.RELEASE id attempt`."""
+    return LeaseArguments(read_job_id(arguments[1]), read_attempt(arguments[2]))
+
+
+def parse_complete(arguments: Sequence[bytes]) -> CompleteArguments:
+    """Read `JOB.COMPLETE id attempt [result]`."""
+    refuse_more_than(arguments, 4, "job.complete")
+    result = arguments[3] if len(arguments) == 4 else b""
+    return CompleteArguments(read_job_id(arguments[1]), read_attempt(arguments[2]), result)
+
+
+def parse_fail(arguments: Sequence[bytes]) -> FailArguments:
+    """Read `JOB.FAIL id attempt error [DEAD]`."""
+    numbers, _ = _FAIL.read(arguments, 4)
+    return FailArguments(
+        read_job_id(arguments[1]),
+        read_attempt(arguments[2]),
+        read_text(arguments[3]),
+        "DEAD" in numbers,
+    )
+
+
+def parse_extend(arguments: Sequence[bytes]) -> ExtendArguments:
+    """Read `JOB.EXTEND id attempt [ms]`."""
+    refuse_more_than(arguments, 4, "job.extend")
+    ms = read_number(arguments[3], "ms", 1, limits.TIMEOUT_MS_MAX) if len(arguments) == 4 else None
+    return ExtendArguments(read_job_id(arguments[1]), read_attempt(arguments[2]), ms)
