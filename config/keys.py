@@ -62,7 +62,10 @@ class Key:
         return list(value) if isinstance(value, tuple) else str(value)
 
 
-_DEFAULTS: Final = {each.name: each.default for each in fields(Settings)}
+# The settings of single queues have a table of their own (`config.queue_keys`).
+_DEFAULTS: Final = {
+    each.name: each.default for each in fields(Settings) if each.name != "queue_settings"
+}
 
 _STORE, _NETWORK, _WORKERS, _JOBS, _PROCESS = "Store", "Network", "Workers", "Jobs", "Process"
 
@@ -78,6 +81,13 @@ _ROWS: Final = (
         _STORE,
         Choice(("sqlite", "memory")),
         "Where jobs are kept; with memory, nothing outlives the process.",
+    ),
+    Key(
+        "disk_free_min",
+        _STORE,
+        WholeNumber("bytes", 1, limits.DISK_FREE_CEILING, none_word="off"),
+        "With less room than this on the disk of the data directory, submissions are refused;"
+        " off lets them go on until the disk is full.",
     ),
     Key(
         "listen",

@@ -19,6 +19,7 @@ from penstock.config.limits import (
     UNAUTHENTICATED_ARGUMENT_BYTES_MAX,
 )
 from penstock.config.secret import Secret
+from penstock.config.sizes import parse_size
 
 _NAME: Final = re.compile(rf"[A-Za-z0-9_.:/@+-]{{1,{NAME_BYTES_MAX}}}")
 _IMPORT: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*(:[^\W\d]\w*(\.[^\W\d]\w*)*)?")
@@ -59,7 +60,7 @@ class WholeNumber:
     @property
     def form(self) -> str:
         unit = f" of {self.unit}" if self.unit else ""
-        either = f", or {self.none_word!r}" if self.none_word else ""
+        either = f', or "{self.none_word}"' if self.none_word else ""
         return f"a whole number{unit} from {self.minimum} to {self.maximum}{either}"
 
     def read(self, raw: object, *, typed: bool) -> int | None:
@@ -78,8 +79,20 @@ class WholeNumber:
                 return int(raw)
             if self.unit == "milliseconds":
                 return parse_duration_ms(raw)
-        quoted = " without quotes" if isinstance(raw, str) and typed else ""
-        raise ValueError(f"it must be {self.form}{quoted}")
+            if self.unit == "bytes":
+                return parse_size(raw)
+        plainly = self._plainly(raw) if typed else ""
+        raise ValueError(f"it must be {self.form}{plainly}")
+
+    def _plainly(self, raw: object) -> str:
+        """Say how TOML wants a number that was given as text, if it is one."""
+        if not isinstance(raw, str):
+            return ""
+        try:
+            number = self.read(raw, typed=False)
+        except ValueError:
+            return ""
+        return f"; write {number}, without quotes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +108,9 @@ class Choice:
         return f"one of {', '.join(self.words)}"
 
     def read(self, raw: object, *, typed: bool) -> str:
-        if not isinstance(raw, str) or raw not in self.words:
+        if not isinstance(raw, str):
+            raise ValueError(f"it must be {self.form}, as text in quotes")
+        if raw not in self.words:
             raise ValueError(f"it must be {self.form}")
         return raw
 
@@ -113,13 +128,13 @@ class HostPort:
 
     @property
     def form(self) -> str:
-        return "HOST:PORT, such as 127.0.0.1:7711" + (", or off" if self.off else "")
+        return 'HOST:PORT, such as "127.0.0.1:7711"' + (', or "off"' if self.off else "")
 
     def read(self, raw: object, *, typed: bool) -> object:
         if self.off and raw == "off":
             return None
         if not isinstance(raw, str):
-            raise ValueError(f"it must be {self.form}, as text")
+            raise ValueError(f"it must be {self.form}, as text in quotes")
         return parse_address(raw)
 
 
@@ -137,7 +152,7 @@ class FilePath:
 
     def read(self, raw: object, *, typed: bool) -> Path:
         if not isinstance(raw, str | Path) or not str(raw) or "\0" in str(raw):
-            raise ValueError("it must be a path, as text")
+            raise ValueError("it must be a path, as text in quotes")
         try:
             path = Path(raw).expanduser().absolute()
         except RuntimeError as error:
@@ -149,6 +164,15 @@ class FilePath:
                 " choose a shorter path"
             )
         return path
+
+
+def require_name(text: str, what: str) -> None:
+    """Raise ValueError unless the text can name a queue, a task or a tenant."""
+    if _NAME.fullmatch(text) is None:
+        raise ValueError(
+            f"{text!r} cannot name {what}; a name has 1 to {NAME_BYTES_MAX} letters,"
+            " digits or _ . : / @ + -"
+        )
 
 
 SOCKET_PATH: Final = FilePath(bytes_max=SOCKET_PATH_BYTES_MAX)
@@ -172,11 +196,7 @@ class Names:
         if not 1 <= len(items) <= CLAIM_QUEUES_MAX:
             raise ValueError(f"it must name 1 to {CLAIM_QUEUES_MAX} queues")
         for item in items:
-            if _NAME.fullmatch(item) is None:
-                raise ValueError(
-                    f"{item!r} cannot name a queue; a name has 1 to {NAME_BYTES_MAX} letters,"
-                    " digits or _ . : / @ + -"
-                )
+            require_name(item, "a queue")
         if len(set(items)) < len(items):
             raise ValueError("it names a queue twice; name each once")
         return tuple(items)
@@ -195,7 +215,7 @@ class ImportString:
 
     def read(self, raw: object, *, typed: bool) -> str:
         if not isinstance(raw, str):
-            raise ValueError(f"it must be {self.form}, as text")
+            raise ValueError(f"it must be {self.form}, as text in quotes")
         if raw.endswith(".py") or "/" in raw:
             raise ValueError(f"it must be {self.form}; name the module and not its file")
         if _IMPORT.fullmatch(raw) is None:

@@ -8,9 +8,12 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
-from penstock.config.errors import SettingsError
+from penstock.config.errors import Mistakes, SettingsError
 from penstock.config.keys import ENVIRONMENT_PREFIX, KEYS, Key
 from penstock.config.origins import Origin, OriginKind
+from penstock.config.queue_defaults import QueueDefaults
+from penstock.config.queue_keys import QUEUE_TABLES, read_queue_tables
+from penstock.config.values import read_value
 
 FILE_BYTES_MAX: Final = 1024 * 1024  # A settings file is a page; this is somebody's database.
 CONFIG_VARIABLE: Final = "PENSTOCK_CONFIG"
@@ -26,8 +29,6 @@ _KUBERNETES: Final = re.compile(
 )
 _KUBERNETES_PORT: Final = re.compile(r"(tcp|udp|sctp)://\S+")
 
-_SHOWN_CHARACTERS_MAX: Final = 80
-
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -40,15 +41,29 @@ class Found:
 # --- the file ------------------------------------------------------------------------------------
 
 
-def read_file(path: Path) -> dict[str, Found]:
-    """Read the keys of a TOML file, which are flat: a key has one name everywhere."""
+@dataclass(frozen=True, slots=True)
+class FileSettings:
+    """What a file says: keys, and the tables of queues."""
+
+    found: dict[str, Found]
+    queues: Mapping[str, QueueDefaults]
+
+
+def read_file(path: Path, mistakes: Mistakes) -> FileSettings:
+    """Read a TOML file. Its keys are flat, so that each has one name everywhere; queues nest."""
     origin = Origin(OriginKind.FILE, str(path))
+    content: dict[str, object] = {}
+    with mistakes.noted():
+        content = _parse_file(path)
+    tables = content.pop(QUEUE_TABLES, None)
     found = {}
-    for name, raw in _parse_file(path).items():
-        if isinstance(raw, dict):
-            raise SettingsError(_about_table(name, raw, origin), key=name, origin=origin)
-        found[name] = Found(read_value(_known(name, origin), raw, origin, typed=True), origin)
-    return found
+    for name, raw in content.items():
+        with mistakes.noted():
+            if isinstance(raw, dict):
+                raise SettingsError(_about_table(name, raw, origin), key=name, origin=origin)
+            found[name] = _read(_known(name, origin), raw, origin, typed=True)
+    queues = {} if tables is None else read_queue_tables(tables, origin, mistakes)
+    return FileSettings(found, queues)
 
 
 def _parse_file(path: Path) -> dict[str, object]:
@@ -62,7 +77,12 @@ def _parse_file(path: Path) -> dict[str, object]:
     try:
         return tomllib.loads(content)
     except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"the settings file {path} is not valid TOML: {error}") from error
+        raise SettingsError(
+            f"the settings file {path} is not valid TOML: {error}."
+            ' Text stands in quotes (workers = "auto"), and so do names of queues that hold more'
+            ' than letters, digits, _ and - ([queue."mail.eu"]); durations are plain milliseconds'
+            " and sizes plain bytes (drain_ms = 10_000)"
+        ) from error
 
 
 def read_text(path: Path) -> str:
@@ -85,9 +105,12 @@ def read_text(path: Path) -> str:
 
 
 def _about_table(name: str, table: Mapping[str, object], origin: Origin) -> str:
+    said = f"{name} ({origin.phrase}) is a table"
+    if name == "queues":
+        return f"{said}: settings of one queue stand under [{QUEUE_TABLES}.NAME]"
     inside = next(iter(table), "key")
     return (
-        f"{name} ({origin.phrase}) is a table, and the settings have none:"
+        f"{said}, and only queues have some ([{QUEUE_TABLES}.NAME]):"
         f" write its keys at the top, such as {inside} = ..., without [{name}]"
     )
 
@@ -95,7 +118,7 @@ def _about_table(name: str, table: Mapping[str, object], origin: Origin) -> str:
 # --- the environment -----------------------------------------------------------------------------
 
 
-def read_environment(environ: Mapping[str, str]) -> dict[str, Found]:
+def read_environment(environ: Mapping[str, str], mistakes: Mistakes) -> dict[str, Found]:
     """Read every PENSTOCK_ variable; one that nobody knows is a mistake and not ignored."""
     found = {}
     for variable in sorted(environ):
@@ -104,16 +127,22 @@ def read_environment(environ: Mapping[str, str]) -> dict[str, Found]:
             continue
         if _is_of_kubernetes(variable, raw):
             continue
-        origin = Origin(OriginKind.ENVIRONMENT, variable)
-        key = _known_variable(variable, origin)
-        if not raw:
-            raise SettingsError(
-                f"{variable} in the environment is empty: give it a value or unset it",
-                key=key.name,
-                origin=origin,
-            )
-        found[key.name] = Found(read_value(key, raw, origin, typed=False), origin)
+        with mistakes.noted():
+            key, value = _read_variable(variable, raw)
+            found[key.name] = value
     return found
+
+
+def _read_variable(variable: str, raw: str) -> tuple[Key, Found]:
+    origin = Origin(OriginKind.ENVIRONMENT, variable)
+    key = _known_variable(variable, origin)
+    if not raw:
+        raise SettingsError(
+            f"{variable} in the environment is empty: give it a value or unset it",
+            key=key.name,
+            origin=origin,
+        )
+    return key, _read(key, raw, origin, typed=False)
 
 
 def _is_of_kubernetes(variable: str, raw: str) -> bool:
@@ -142,26 +171,31 @@ def _known_variable(variable: str, origin: Origin) -> Key:
 # --- the flags -----------------------------------------------------------------------------------
 
 
-def read_flags(flags: Mapping[str, object]) -> dict[str, Found]:
+def read_flags(flags: Mapping[str, object], mistakes: Mistakes) -> dict[str, Found]:
     """Read what the command line gave; None is a flag that was not given."""
     found = {}
     for name, raw in flags.items():
         if raw is None:
             continue
-        origin = Origin(OriginKind.FLAG, "--" + name.replace("_", "-"))
-        key = _known(name, origin)
-        if key.flag is None:
-            raise SettingsError(
-                f"{name} cannot be given as a flag, which every user of the machine can see:"
-                f" set {key.variable}, or name a file with --password-file",
-                key=name,
-                origin=origin,
-            )
-        found[name] = Found(read_value(key, raw, origin, typed=False), origin)
+        with mistakes.noted():
+            found[name] = _read_flag(name, raw)
     return found
 
 
-# --- one value -----------------------------------------------------------------------------------
+def _read_flag(name: str, raw: object) -> Found:
+    origin = Origin(OriginKind.FLAG, "--" + name.replace("_", "-"))
+    key = _known(name, origin)
+    if key.flag is None:
+        raise SettingsError(
+            f"{name} cannot be given as a flag, which every user of the machine can see:"
+            f" set {key.variable}, or name a file with --password-file",
+            key=name,
+            origin=origin,
+        )
+    return _read(key, raw, origin, typed=False)
+
+
+# --- keys ----------------------------------------------------------------------------------------
 
 
 def _known(name: str, origin: Origin) -> Key:
@@ -173,21 +207,5 @@ def _known(name: str, origin: Origin) -> Key:
     raise SettingsError(f"{name} ({origin.phrase}) is no setting; {hint}", key=name, origin=origin)
 
 
-def read_value(key: Key, raw: object, origin: Origin, *, typed: bool) -> object:
-    """Read one value, and complain about it with its key and its origin."""
-    try:
-        return key.kind.read(raw, typed=typed)
-    except ValueError as error:
-        # The text of a password must not reach a log through a complaint about it.
-        shown = "" if key.name == "password" else f" is {_show(raw, typed=typed)}"
-        raise SettingsError(
-            f"{key.name}{shown} ({origin.phrase}): {error}", key=key.name, origin=origin
-        ) from (None if key.name == "password" else error)
-
-
-def _show(raw: object, *, typed: bool) -> str:
-    if isinstance(raw, bool):
-        return str(raw).lower()
-    bare = isinstance(raw, str) and not typed and raw.isprintable() and " " not in raw
-    shown = raw if bare and isinstance(raw, str) else repr(raw)
-    return shown if len(shown) <= _SHOWN_CHARACTERS_MAX else shown[:_SHOWN_CHARACTERS_MAX] + "..."
+def _read(key: Key, raw: object, origin: Origin, *, typed: bool) -> Found:
+    return Found(read_value(key.name, key.kind, raw, origin, typed=typed), origin)

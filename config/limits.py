@@ -76,11 +76,48 @@ RETRY_CAP_MS: Final = 600_000  # No backoff waits longer than ten minutes.
 RESULT_KEEP_MS_DEFAULT: Final = 3_600_000
 DEAD_KEEP_MS_DEFAULT: Final = 30 * 24 * 3_600_000  # Dead letters wait for people; a month of them.
 KEEP_MS_MAX: Final = 3_650 * 24 * 3_600_000  # Ten years: beyond it, copy what matters elsewhere.
+# From now until an attempt must have begun; also how long a key with a window stays taken.
+DEADLINE_MS_MAX: Final = DELAY_MS_MAX
+KEY_WINDOW_MS_MAX: Final = DELAY_MS_MAX
+# Why a job was cancelled, the note of a progress report, the text that errors are searched for.
+REASON_BYTES_MAX: Final = 1 * KIB
+NOTE_BYTES_MAX: Final = 1 * KIB
+ERROR_FILTER_BYTES_MAX: Final = 1 * KIB
+# What is kept of what an attempt prints: its end, as of a log.
+JOB_OUTPUT_BYTES_MAX: Final = 16 * KIB
 # From the end of a job's timeout (told to the task) to the end of its lease (it is killed).
 LEASE_GRACE_MS: Final = 10_000
 # A claim is written if its job still runs after this long: shorter jobs need one write less.
 # A server that is killed within it forgets the attempt's number, and gives it out once more.
 CLAIM_WRITE_MS: Final = 100
+
+# --- the settings of one queue -------------------------------------------------------------------
+# What each may be raised to: more would be a slip of the keyboard, or is the same as no limit.
+QUEUE_LENGTH_CEILING: Final = 1_000_000_000
+QUEUE_BYTES_CEILING: Final = 1024 * 1024 * 1024 * MIB
+QUEUE_CONCURRENCY_CEILING: Final = 1_000_000
+QUEUE_RATE_CEILING: Final = 1_000_000_000
+# Of a limit, what urgent submissions and calls alone may use; some must be left for the others.
+QUEUE_RESERVE_PERCENT_MAX: Final = 90
+# The share of a tenant: with weights beyond a thousand to one, one of them might as well wait.
+TENANT_WEIGHT_MAX: Final = 1_000
+QUEUE_WEIGHTS_MAX: Final = 1_000  # Tenants of one queue with a weight of their own.
+RETRY_DELAYS_MAX: Final = 100  # Of a list of delays; the last one repeats.
+
+# --- the disk ------------------------------------------------------------------------------------
+# Below it submissions are refused. Room for what was accepted to end: the log and the database
+# grow by 32 MiB before the reserve (as much again) is needed, results of calls may be 1 MiB each.
+DISK_FREE_MIN_DEFAULT: Final = 256 * MIB
+DISK_FREE_CEILING: Final = 1024 * 1024 * 1024 * MIB
+DISK_LOOK_SECONDS: Final = 1.0
+# The room that must be free beyond the mark before submissions are taken again: a fraction of it.
+DISK_FREE_MARGIN_DIVISOR: Final = 4
+
+# --- lists ---------------------------------------------------------------------------------------
+LIST_JOBS_DEFAULT: Final = 100
+LIST_JOBS_MAX: Final = 1_000  # COUNT of one JOB.LIST or QUEUE.PEEK: a reply of about a megabyte.
+PEEK_JOBS_DEFAULT: Final = 10
+REDRIVE_RATE_MAX: Final = 100_000  # Dead jobs a second; beyond what a disk takes it is no bound.
 
 # --- waits ---------------------------------------------------------------------------------------
 CLAIM_WAIT_MS_DEFAULT: Final = 1_000  # Several clients give up a read after two seconds.

@@ -9,11 +9,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-from penstock.config.errors import SettingsError
+from penstock.config.errors import Mistakes, SettingsError
 from penstock.config.keys import KEYS
 from penstock.config.layers import (
     CONFIG_VARIABLE,
-    Found,
+    FileSettings,
     read_environment,
     read_file,
     read_flags,
@@ -47,21 +47,25 @@ def load_settings(
     there is one.
 
     Raises:
-        SettingsError: something is unknown, wrong, or at odds with something else.
+        SettingsError: something is unknown, wrong, or at odds with something else. All that is
+            wrong is told at once.
     """
+    mistakes = Mistakes()
     path = _choose_file(config_file, environ)
-    found: dict[str, Found] = read_file(path) if path is not None else {}
-    found |= read_environment(environ)
-    found |= read_flags(flags)
-    password = resolve_password(found.get("password"), found.get("password_file"))
-    if password is not None:
-        found["password"] = password
+    file = FileSettings({}, {}) if path is None else read_file(path, mistakes)
+    found = file.found | read_environment(environ, mistakes) | read_flags(flags, mistakes)
+    with mistakes.noted():
+        password = resolve_password(found.get("password"), found.get("password_file"))
+        if password is not None:
+            found["password"] = password
+    mistakes.refuse()
 
     given: dict[str, Any] = {name: each.value for name, each in found.items()}
     given.setdefault("data", Settings().data.absolute())
-    settings = Settings(**given)
+    settings = Settings(**given, queue_settings=MappingProxyType(file.queues))
     origins = dict.fromkeys(KEYS, DEFAULT_ORIGIN) | {n: each.origin for n, each in found.items()}
-    check_relations(settings, origins)
+    check_relations(settings, origins, mistakes)
+    mistakes.refuse()
     return LoadedSettings(settings, MappingProxyType(origins), path)
 
 

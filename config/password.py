@@ -6,9 +6,10 @@ from pathlib import Path
 
 from penstock.config.errors import SettingsError
 from penstock.config.keys import KEYS
-from penstock.config.layers import Found, read_text, read_value
+from penstock.config.layers import Found, read_text
 from penstock.config.origins import Origin
 from penstock.config.secret import Secret
+from penstock.config.values import read_value
 
 
 def resolve_password(direct: Found | None, named: Found | None) -> Found | None:
@@ -53,6 +54,7 @@ def _read_password(path: Path, named_by: Origin, origin: Origin) -> Secret:
             origin=named_by,
         )
     # Editors and `echo` end a file with a newline that is no part of the password.
-    secret = read_value(KEYS["password"], content.rstrip("\r\n"), origin, typed=True)
+    key = KEYS["password"]
+    secret = read_value(key.name, key.kind, content.rstrip("\r\n"), origin, typed=True)
     assert isinstance(secret, Secret)
     return secret

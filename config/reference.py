@@ -1,10 +1,11 @@
-"""The table of docs/configuration.md: `python -m penstock.config.reference` prints it."""
+"""The tables of docs/configuration.md: `python -m penstock.config.reference` prints them."""
 
 import sys
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 from penstock.config.keys import KEYS, Key
+from penstock.config.queue_keys import QUEUE_KEYS
 
 
 def write_reference() -> str:
@@ -27,5 +28,11 @@ def _section(group: str, keys: Iterable[Key]) -> Iterator[str]:
         yield (f"| `{key.name}` | {default} | {form} | `{key.variable}` | {flag} | {key.meaning} |")
 
 
+def write_queue_reference() -> str:
+    """Render what a `[queue.NAME]` table may say, as Markdown."""
+    rows = [f"| `{key.name}` | {key.kind.form} | {key.meaning} |\n" for key in QUEUE_KEYS.values()]
+    return "| key | must be | meaning |\n|---|---|---|\n" + "".join(rows)
+
+
 if __name__ == "__main__":
-    sys.stdout.write(write_reference())
+    sys.stdout.write(f"{write_reference()}\n{write_queue_reference()}")

@@ -1,12 +1,15 @@
 """The settings of a server: one frozen value. `config.keys` says what each of them means."""
 
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, Literal
 
 from penstock.config import limits
 from penstock.config.address import Address
+from penstock.config.queue_defaults import QueueDefaults
 from penstock.config.secret import Secret
 
 DEFAULT_LISTEN: Final = Address("127.0.0.1", 7711)
@@ -19,6 +22,7 @@ class Settings:
 
     data: Path = Path("penstock-data")
     store: Literal["sqlite", "memory"] = "sqlite"
+    disk_free_min: int | None = limits.DISK_FREE_MIN_DEFAULT  # Bytes. None: the disk may fill up.
 
     listen: Address = DEFAULT_LISTEN
     http: Address | None = DEFAULT_HTTP  # None: no HTTP.
@@ -47,6 +51,11 @@ class Settings:
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "console", "json"] = "auto"
     loop: Literal["uvloop", "asyncio"] = "uvloop"
+
+    # By name of queue; only a file can say them.
+    queue_settings: Mapping[str, QueueDefaults] = field(
+        default_factory=lambda: MappingProxyType({}), hash=False
+    )
 
     @property
     def worker_count(self) -> int:

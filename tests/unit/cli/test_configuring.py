@@ -51,6 +51,33 @@ def test_programs_get_json(penstock: Penstock) -> None:
     assert document["settings"]["password"]["value"] is None
 
 
+def test_settings_of_queues_are_shown_with_the_file_they_come_from(
+    penstock: Penstock, directory: Path
+) -> None:
+    file = directory / "penstock.toml"
+    file.write_text('[queue.mail]\nlength_max = 5\n[queue."a.b"]\nretry_delays_ms = [1, 2]')
+
+    shown = rows(penstock("config").out)
+    document = json.loads(penstock("config", "--json").out)
+
+    assert shown["queue.mail.length_max"] == ("5", str(file))
+    assert shown['queue."a.b".retry_delays_ms'] == ("1,2", str(file))
+    origin = {"from": "file", "origin": str(file)}
+    assert document["queues"] == {
+        "mail": {"length_max": {"value": 5, **origin}},
+        "a.b": {"retry_delays_ms": {"value": [1, 2], **origin}},
+    }
+
+
+def test_all_mistakes_are_told_at_once(penstock: Penstock, directory: Path) -> None:
+    (directory / "penstock.toml").write_text("drain = 4\nworkers = -1")
+
+    lines = penstock("config").err.splitlines()
+
+    assert lines[0] == "penstock: the settings have 2 mistakes:"
+    assert [line[:10] for line in lines[1:]] == ["- drain (i", "- workers "]
+
+
 @pytest.mark.parametrize("form", [[], ["--json"]])
 def test_a_password_is_shown_as_set_and_nothing_more(
     penstock: Penstock, monkeypatch: pytest.MonkeyPatch, form: list[str]

@@ -76,6 +76,8 @@ def test_flags_beat_the_environment_which_beats_the_file_which_beats_the_default
 # Key, TOML, text for the environment and the flags, value.
 FORMS = [
     ("store", '"memory"', "memory", "memory"),
+    ("disk_free_min", "1_048_576", "1MiB", 1024 * 1024),
+    ("disk_free_min", '"off"', "off", None),
     ("listen", '"[::1]:7711"', "[::1]:7711", Address("::1", 7711)),
     ("listen", '"localhost:0"', "localhost:0", Address("localhost", 0)),
     ("http", '"off"', "off", None),

@@ -34,9 +34,16 @@ IN_FILES = [
     ("zebra = 8", "zebra (in {file}) is no setting; penstock config prints the keys there are"),
     ("[limits]\nworkers = 8", "limits (in {file}) is a table"),
     ("[limits]\nworkers = 8", "such as workers = ..., without [limits]"),
+    ("[queues.mail]\nlength_max = 8", "settings of one queue stand under [queue.NAME]"),
     # Wrong types. TOML has types and is held to them.
     ('workers = "8"', "workers is '8' (in {file}): it must be a whole number of processes"),
-    ('workers = "8"', "without quotes"),
+    ('workers = "8"', "; write 8, without quotes"),
+    ('drain_ms = "10s"', "; write 10000, without quotes"),
+    ('payload_bytes_max = "1MiB"', "; write 1048576, without quotes"),
+    ('workers = "many"', """from 0 to 1024, or "auto\""""),
+    ("workers = auto", """Text stands in quotes (workers = "auto")"""),
+    ("drain_ms = 5m", "durations are plain milliseconds"),
+    ("store = 1", "it must be one of sqlite, memory, as text in quotes"),
     ("workers = true", "workers is true (in {file}): it must be a whole number"),
     ("workers = 8.0", "workers is 8.0 (in {file}): it must be a whole number"),
     ('drain_ms = "10s"', "drain_ms is '10s' (in {file}): it must be a whole number of milli"),
@@ -56,7 +63,7 @@ IN_FILES = [
     ("app = 'tasks.py'", "such as examples.textstats; name the module and not its file"),
     ("app = 'a:b:c'", "it must be MODULE or MODULE:ATTRIBUTE"),
     ("workers = -1", "workers is -1 (in {file}): it must be a whole number of processes from 0"),
-    ("workers = 1025", "from 0 to 1024, or 'auto'"),
+    ("workers = 1025", 'from 0 to 1024, or "auto"'),
     ("unix = '" + "x" * 120 + "'", "the system allows 107; choose a shorter path"),
     ("data = ''", "data is '' (in {file}): it must be a path"),
     ("password = ''", "password (in {file}): it has 0 bytes"),
@@ -88,6 +95,7 @@ LIMITS = [
     "payload_bytes_max",
     "result_bytes_max",
     "drain_ms",
+    "disk_free_min",
 ]
 
 
@@ -146,6 +154,33 @@ def test_a_mistake_in_a_flag_is_named_with_the_flag(flags: dict[str, object], sa
 
 def test_a_mistake_is_reported_though_a_stronger_layer_hides_it() -> None:
     assert "workers is 'x'" in refusal(flags={"workers": "1"}, toml="workers = 'x'")
+
+
+def test_all_mistakes_of_all_layers_are_told_at_once() -> None:
+    said = refusal(
+        flags={"loop": "trio"},
+        environ={"PENSTOCK_ZEBRA": "1", "PENSTOCK_DRAIN_MS": "soon"},
+        toml="workers = true\nworker = 3\nqueue.mail.length_max = 0",
+    )
+
+    head, *lines = said.splitlines()
+    assert head == "the settings have 6 mistakes:"
+    assert [line.split()[1] for line in lines] == [
+        "workers", "worker", "queue.mail.length_max", "drain_ms", "PENSTOCK_ZEBRA", "loop",
+    ]  # fmt: skip
+
+
+def test_a_file_of_mistakes_alone_is_not_told_in_full() -> None:
+    said = refusal(toml="\n".join(f"zebra{number} = 1" for number in range(1000)))
+
+    assert said.startswith("the settings have 1000 mistakes:\n- zebra0 ")
+    assert said.endswith("\nand 980 more")
+
+
+def test_settings_at_odds_are_told_at_once() -> None:
+    said = refusal(flags={"listen": "0.0.0.0:7711", "retry_cap_ms": "10"})
+
+    assert [line.split()[1] for line in said.splitlines()[1:]] == ["listen", "retry_base_ms"]
 
 
 def test_the_error_carries_its_key_and_its_origin() -> None:
