@@ -14,14 +14,14 @@ the caller collects them, which it does after every call.
 """
 
 from collections.abc import Collection, Container, Sequence
-from typing import Final, assert_never
+from typing import Final
 
 from penstock.jobs.attempts import Attempts
 from penstock.jobs.bounds import Bounds
 from penstock.jobs.changes import Change, Settled
 from penstock.jobs.effects import Delivery, Effect, Finish
 from penstock.jobs.errors import Draining, NoJob, NoQueue
-from penstock.jobs.model import Instant, Job, JobId, QueueName, State
+from penstock.jobs.model import FINISHED, Instant, Job, JobId, QueueName, State
 from penstock.jobs.outcomes import Completed, Outcome, ServerLeaves, WaitEnded, died, outcome_of
 from penstock.jobs.policy import Policy, SubmitRequest
 from penstock.jobs.queue import Queue
@@ -31,7 +31,7 @@ from penstock.jobs.retry import JitterSource
 from penstock.jobs.schedule import Schedule
 from penstock.jobs.store.port import Batch, Commit, JobRecord, KeyHolder, Snapshot, Submission
 from penstock.jobs.submission import decide_submission
-from penstock.jobs.transitions import FINISHED, Cause
+from penstock.jobs.transitions import Cause
 from penstock.jobs.waits import Claim, Claimant, ConsumerId, Waiter, Waits
 
 _BOUNDS: Final = Bounds()
@@ -319,10 +319,8 @@ class Broker:
             case Cause.RELEASE:
                 self._end_attempt(change)
                 self._ready.add(job, None)
-            case Cause.SUBMIT | Cause.SCHEDULE:
-                raise AssertionError("a submission is not a change")
             case _:
-                assert_never(change.cause)
+                raise AssertionError(f"{change.cause} is not a change of the broker's")
 
     def undo(self, change: Change, now: Instant) -> None:
         """Forget a change that could not be written; a claim stands, and is written later."""
@@ -331,10 +329,8 @@ class Broker:
                 self._schedule.put_back(change.job.id)
             case Cause.CLAIM | Cause.COMPLETE | Cause.RETRY | Cause.GIVE_UP | Cause.RELEASE:
                 self._attempts.undo(change, now)
-            case Cause.SUBMIT | Cause.SCHEDULE:
-                raise AssertionError("a submission is not a change")
             case _:
-                assert_never(change.cause)
+                raise AssertionError(f"{change.cause} is not a change of the broker's")
 
     def match(self, now: Instant) -> None:
         """Give jobs that became ready to those who wait for them."""

@@ -45,6 +45,11 @@ class QueueCounters(Struct):
     retried: int = 0  # ... and are tried again.
     dead: int = 0  # ... and were the last.
     released: int = 0  # Given back: not failures.
+    cancelled: int = 0
+    outdated: int = 0  # Dropped as their deadline passed before they were started.
+    dropped: int = 0  # Cancelled by a full queue, to make room for others.
+    refused: int = 0  # Submissions that a full queue refused.
+    redriven: int = 0
     expired: int = 0  # Leases that ran out; each is a failure too.
 
 

@@ -14,7 +14,7 @@ from penstock.config.limits import (
     TIMEOUT_MS_DEFAULT,
 )
 from penstock.jobs.model import QueueName, TaskName
-from penstock.jobs.retry import RetryPolicy
+from penstock.jobs.retry_policy import RetryPolicy
 
 
 class Policy(Struct, frozen=True):

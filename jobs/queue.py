@@ -1,22 +1,30 @@
 """One queue: the front of its ready jobs, and its numbers."""
 
-from typing import assert_never
+from collections.abc import Mapping
+from typing import Final
 
 from penstock.jobs.changes import Change
 from penstock.jobs.counters import DURATION_SECONDS, Histogram, QueueCounters
-from penstock.jobs.model import Instant, QueueName, State
-from penstock.jobs.transitions import Cause
+from penstock.jobs.model import FINISHED, Instant, QueueName, State
+from penstock.jobs.transitions import TRANSITIONS, Cause
 from penstock.jobs.window import Window
+
+# The attribute that counts the jobs of a state.
+_COUNTS: Final[Mapping[State, str]] = {state: f"{state.value}_count" for state in State}
+_ENDS: Final = frozenset(cause for state, cause in TRANSITIONS if state is State.CLAIMED)
 
 
 class Queue:
     """The part of a queue that is in memory; the rest of its jobs is in the store."""
 
     __slots__ = (
+        "blocked_count",
+        "cancelled_count",
         "claimed_count",
         "completed_count",
         "counters",
         "dead_count",
+        "expired_count",
         "name",
         "ready",
         "ready_count",
@@ -33,49 +41,45 @@ class Queue:
         self.run_seconds = Histogram(DURATION_SECONDS)
         # How many jobs are in each state, in the store and in memory together.
         self.scheduled_count = 0
+        self.blocked_count = 0
         self.ready_count = 0
         self.claimed_count = 0
         self.completed_count = 0
         self.dead_count = 0
+        self.cancelled_count = 0
+        self.expired_count = 0
 
     @property
     def is_empty(self) -> bool:
         """Say whether there is no job of this queue, not even a finished one."""
-        return not (
-            self.scheduled_count
-            or self.ready_count
-            or self.claimed_count
-            or self.completed_count
-            or self.dead_count
-        )
+        return not (self.waiting_count or self.claimed_count or self.finished_count)
+
+    @property
+    def waiting_count(self) -> int:
+        return self.scheduled_count + self.blocked_count + self.ready_count
+
+    @property
+    def finished_count(self) -> int:
+        return self.completed_count + self.dead_count + self.cancelled_count + self.expired_count
+
+    def count(self, state: State) -> int:
+        """Return how many jobs are in a state."""
+        count: int = getattr(self, _COUNTS[state])
+        return count
+
+    def add(self, state: State, count: int) -> None:
+        """Count jobs that are in a state from now on, or no longer if *count* is negative."""
+        setattr(self, _COUNTS[state], self.count(state) + count)
 
     def restore(self, state: State, count: int) -> None:
         """Set how many jobs are in a state at the start."""
-        match state:
-            case State.READY:
-                self.ready_count = count
-            case State.SCHEDULED:
-                self.scheduled_count = count
-            case State.COMPLETED:
-                self.completed_count = count
-            case State.DEAD:
-                self.dead_count = count
-            case State.CLAIMED:
-                assert count == 0, "the store ends the leases of the last run"
-            case _:
-                assert_never(state)
+        assert state is not State.CLAIMED or count == 0, "the store ends the leases of the last run"
+        setattr(self, _COUNTS[state], count)
 
     def removed(self, state: State, count: int) -> None:
         """Take note that the store removed finished jobs."""
-        match state:
-            case State.COMPLETED:
-                self.completed_count -= count
-            case State.DEAD:
-                self.dead_count -= count
-            case State.SCHEDULED | State.READY | State.CLAIMED:
-                raise AssertionError("only finished jobs are removed")
-            case _:
-                assert_never(state)
+        assert state in FINISHED, "only finished jobs are removed"
+        self.add(state, -count)
 
     def observe_claim(self, due_at: Instant, now: Instant) -> None:
         self.ready_count -= 1
@@ -87,29 +91,30 @@ class Queue:
         """Count an attempt that ended; a job that is ready again is counted as it is added."""
         job = change.job
         counters = self.counters
+        cause = change.cause
+        assert cause in _ENDS, f"{cause} does not end an attempt"
         self.claimed_count -= 1
         if change.failed_attempt is not None:
             counters.failed += 1
             self._observe_run(change.failed_attempt.claimed_at, change.failed_attempt.failed_at)
-        match change.cause:
-            case Cause.COMPLETE:
-                self.completed_count += 1
-                counters.completed += 1
-                assert job.claimed_at is not None
-                assert job.finished_at is not None
-                self._observe_run(job.claimed_at, job.finished_at)
-            case Cause.RETRY:
-                self.scheduled_count += 1
-                counters.retried += 1
-            case Cause.GIVE_UP:
-                self.dead_count += 1
-                counters.dead += 1
-            case Cause.RELEASE:
-                counters.released += 1
-            case Cause.SUBMIT | Cause.SCHEDULE | Cause.FALL_DUE | Cause.CLAIM:
-                raise AssertionError(f"{change.cause} does not end an attempt")
-            case _:
-                assert_never(change.cause)
+        if cause is Cause.COMPLETE:
+            self.completed_count += 1
+            counters.completed += 1
+            assert job.claimed_at is not None
+            assert job.finished_at is not None
+            self._observe_run(job.claimed_at, job.finished_at)
+        elif cause is Cause.RETRY:
+            self.scheduled_count += 1
+            counters.retried += 1
+        elif cause is Cause.GIVE_UP:
+            self.dead_count += 1
+            counters.dead += 1
+        elif cause is Cause.CANCEL:
+            self.cancelled_count += 1
+            counters.cancelled += 1
+        else:
+            self.scheduled_count += cause is Cause.SNOOZE
+            counters.released += 1
 
     def _observe_run(self, claimed_at: Instant, ended_at: Instant) -> None:
         self.run_seconds.observe(max(0, ended_at - claimed_at) / 1000)

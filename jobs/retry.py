@@ -9,17 +9,10 @@ from typing import Final
 
 from msgspec import Struct
 
-from penstock.config.limits import RETRY_BASE_MS, RETRY_CAP_MS
 from penstock.jobs.model import Instant
+from penstock.jobs.retry_policy import RetryPolicy
 
 JitterSource = Callable[[], float]  # Draws from [0, 1).
-
-
-class RetryPolicy(Struct, frozen=True):
-    """The ceiling of the first backoff and of the longest, in milliseconds."""
-
-    base_ms: int = RETRY_BASE_MS
-    cap_ms: int = RETRY_CAP_MS
 
 
 class RetryAt(Struct, frozen=True):
@@ -55,5 +48,7 @@ def decide_retry(
         return GiveUp()
     if lost and failures == 1:
         return RetryAt(now)
+    if policy.delays_ms:
+        return RetryAt(Instant(now + policy.delays_ms[min(failures, len(policy.delays_ms)) - 1]))
     ceiling = min(policy.cap_ms, policy.base_ms << min(failures - 1, _DOUBLINGS_MAX))
-    return RetryAt(Instant(now + int(ceiling * jitter)))
+    return RetryAt(Instant(now + int(ceiling * jitter if policy.jitter else ceiling)))

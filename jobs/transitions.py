@@ -22,6 +22,14 @@ class Cause(Enum):
     RETRY = "retry"  # An attempt failed and another is allowed.
     GIVE_UP = "give up"  # An attempt failed and was the last.
     RELEASE = "release"  # Given back: not a failure.
+    SNOOZE = "snooze"  # Given back, to be run later.
+    BLOCK = "block"  # Submitted while an earlier job of its group is unfinished.
+    PROMOTE = "promote"  # ... which now is finished, and the job is not due yet.
+    UNBLOCK = "unblock"  # ... and the job is due.
+    CANCEL = "cancel"
+    EXPIRE = "expire"
+    REDRIVE = "redrive"  # People want it run again.
+    REJOIN = "rejoin"  # ... and it belongs to an ordering group, which says when.
 
 
 TRANSITIONS: Final[Mapping[tuple[State | None, Cause], State]] = {
@@ -33,9 +41,24 @@ TRANSITIONS: Final[Mapping[tuple[State | None, Cause], State]] = {
     (State.CLAIMED, Cause.RETRY): State.SCHEDULED,
     (State.CLAIMED, Cause.GIVE_UP): State.DEAD,
     (State.CLAIMED, Cause.RELEASE): State.READY,
+    (State.CLAIMED, Cause.SNOOZE): State.SCHEDULED,
+    (None, Cause.BLOCK): State.BLOCKED,
+    (State.BLOCKED, Cause.PROMOTE): State.SCHEDULED,
+    (State.BLOCKED, Cause.UNBLOCK): State.READY,
+    (State.SCHEDULED, Cause.CANCEL): State.CANCELLED,
+    (State.BLOCKED, Cause.CANCEL): State.CANCELLED,
+    (State.READY, Cause.CANCEL): State.CANCELLED,
+    (State.CLAIMED, Cause.CANCEL): State.CANCELLED,
+    (State.SCHEDULED, Cause.EXPIRE): State.EXPIRED,
+    (State.BLOCKED, Cause.EXPIRE): State.EXPIRED,
+    (State.READY, Cause.EXPIRE): State.EXPIRED,
+    (State.DEAD, Cause.REDRIVE): State.READY,
+    (State.CANCELLED, Cause.REDRIVE): State.READY,
+    (State.EXPIRED, Cause.REDRIVE): State.READY,
+    (State.DEAD, Cause.REJOIN): State.BLOCKED,
+    (State.CANCELLED, Cause.REJOIN): State.BLOCKED,
+    (State.EXPIRED, Cause.REJOIN): State.BLOCKED,
 }
-
-FINISHED: Final = frozenset({State.COMPLETED, State.DEAD})
 
 
 def next_state(state: State | None, cause: Cause) -> State:

@@ -21,13 +21,15 @@ from anyio.abc import TaskGroup
 from penstock.config.settings import Settings
 from penstock.jobs.broker import Broker
 from penstock.jobs.policy import Policy
-from penstock.jobs.retry import RetryPolicy
+from penstock.jobs.retry_policy import RetryPolicy
+from penstock.jobs.space import LowSpace
 from penstock.jobs.store.memory import MemoryStore
 from penstock.jobs.store.port import Store, StoreError, StoreInUse, StoreUnusable
 from penstock.jobs.store.sqlite import open_sqlite_store
 from penstock.server.clock import Clock
 from penstock.server.connection import Connection, ConnectionLimits
 from penstock.server.connections import Connections
+from penstock.server.disk import DiskState, DiskWatch
 from penstock.server.drain import Drain
 from penstock.server.engine import Engine
 from penstock.server.handlers import HANDLERS
@@ -87,12 +89,15 @@ async def serve(settings: Settings, clock: Clock) -> None:
         ExceptionGroup: of StoreError, ListenError or HttpAddressError. Nothing acknowledged is
             lost with any of them.
     """
-    readiness = Readiness()
+    disk = DiskState()
+    readiness = Readiness(disk)
     async with _open_store(settings) as store, _signals() as stop_requested:
         snapshot = await store.load()
         engine = Engine(store, Broker(snapshot, _policy(settings)), clock, Random())
         connections = Connections(clock, settings.connections_max)
-        status = ServerStatus(_version(), clock.monotonic(), settings.listen.port, _data(settings))
+        status = ServerStatus(
+            _version(), clock.monotonic(), settings.listen.port, _data(settings), disk
+        )
         context = SessionContext(engine, connections, settings.password, status, HANDLERS)
         limits = ConnectionLimits(settings.requests_in_flight_max, settings.output_bytes_max)
         listeners = Listeners(lambda: Connection(context, limits))
@@ -106,12 +111,13 @@ async def serve(settings: Settings, clock: Clock) -> None:
             attach=links.attach,
         )
         links.kill = supervisor.kill
-        telemetry = Telemetry(Statistics(engine, connections, supervisor))
+        telemetry = Telemetry(Statistics(engine, connections, supervisor, disk))
 
         async with anyio.create_task_group() as tasks:
             await tasks.start(engine.journal.run)
             await tasks.start(engine.housekeeping)
             await tasks.start(connections.sweep)
+            await _start_disk_watch(tasks, settings, disk, engine.broker)
             status.tcp_port = await listeners.listen_tcp(settings.listen.host, settings.listen.port)
             if settings.unix is not None:
                 await listeners.listen_unix(settings.unix)
@@ -140,6 +146,19 @@ async def _start_unless(
         await tasks.start(supervisor.run)
         starting.cancel_scope.cancel()
     return not stop_requested.is_set()
+
+
+async def _start_disk_watch(
+    tasks: TaskGroup, settings: Settings, disk: DiskState, broker: Broker
+) -> None:
+    """Have submissions refused while the data directory's disk has too little room."""
+    if settings.store == "memory":
+        return
+
+    def tell(low: LowSpace | None) -> None:
+        broker.disk_low = low
+
+    await tasks.start(DiskWatch(settings.data, settings.disk_free_min, disk, tell).run)
 
 
 async def _start_http(

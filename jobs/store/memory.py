@@ -11,7 +11,7 @@ from itertools import islice
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from penstock.jobs.model import FailedAttempt, Job, JobId, QueueName, State
+from penstock.jobs.model import FINISHED, FailedAttempt, Job, JobId, QueueName, State
 from penstock.jobs.store.ordered import OrderedIds
 from penstock.jobs.store.port import (
     Batch,
@@ -24,7 +24,6 @@ from penstock.jobs.store.port import (
     Snapshot,
     Submission,
 )
-from penstock.jobs.transitions import FINISHED
 
 
 class _Kept(Struct):

@@ -11,7 +11,15 @@ from typing import Protocol
 
 from msgspec import Struct, field
 
-from penstock.jobs.model import FailedAttempt, Instant, Job, JobId, QueueName, State
+from penstock.jobs.model import (
+    FailedAttempt,
+    Instant,
+    Job,
+    JobId,
+    QueueName,
+    State,
+    TaskName,
+)
 
 
 class Submission(Struct, frozen=True, gc=False):
@@ -24,6 +32,84 @@ class Submission(Struct, frozen=True, gc=False):
     job: Job
     payload: bytes
     fingerprint: bytes = b""
+
+
+class JobFilter(Struct, frozen=True, gc=False):
+    """Which jobs to list; None is any.
+
+    `error` is contained in the error of one of its failed attempts. Submitted at or after `since`
+    and before `until`.
+    """
+
+    queue: QueueName | None = None
+    states: frozenset[State] | None = None
+    task: TaskName | None = None
+    tenant: str | None = None
+    group: str | None = None
+    key: str | None = None
+    producer: str | None = None
+    since: Instant | None = None
+    until: Instant | None = None
+    error: str | None = None
+
+
+class ListQuestion(Struct, frozen=True, gc=False):
+    """The first jobs by id, strictly after one, that a filter lets through.
+
+    At most *scan_max* jobs are looked at, so that no list can hold up a commit: the answer may be
+    short, or empty, and yet not the last.
+    """
+
+    filter: JobFilter
+    after: JobId
+    jobs_max: int
+    scan_max: int
+
+
+class Listing(Struct, frozen=True):
+    """What a list question finds; `next_after` is where to go on, None at the end.
+
+    `last_errors` has the first line of the last failed attempt's error, of those that failed.
+    """
+
+    jobs: Sequence[Job]
+    last_errors: Mapping[JobId, str]
+    next_after: JobId | None
+
+
+class PositionQuestion(Struct, frozen=True, gc=False):
+    """How many ready jobs of a queue sort before a position; counted up to *count_max*."""
+
+    queue: QueueName
+    before: tuple[int, int]
+    count_max: int
+
+
+class ExpiringQuestion(Struct, frozen=True, gc=False):
+    """Waiting jobs whose `expires_at` is at or before an instant, the oldest first."""
+
+    until: Instant
+    jobs_max: int
+
+
+class PurgeSlice(Struct, frozen=True, gc=False):
+    """Remove the waiting jobs of a queue up to an id, but for those that are spared.
+
+    The smallest ids first, at most *jobs_max* with one commit.
+    """
+
+    queue: QueueName
+    until: JobId
+    jobs_max: int
+    spared: frozenset[JobId] = frozenset()
+
+
+class Purged(Struct, frozen=True):
+    """What a slice removed, by state; `more` if there may be more to remove."""
+
+    queue: QueueName
+    job_ids: Mapping[State, Sequence[JobId]]
+    more: bool
 
 
 class HeadQuestion(Struct, frozen=True, gc=False):
@@ -51,30 +137,55 @@ class Removal(Struct, frozen=True, gc=False):
 class Batch(Struct):
     """What one transaction writes, and what is asked of the state after it.
 
-    The removal comes first: a key that it frees may be taken by a submission of the same batch.
-    `updates` holds final records of unfinished jobs that the store knows, at most one a job; only
-    `state`, `due_at`, `attempt`, `failures` and the instants that a submission leaves open may
-    differ from what was submitted. A job is never both submitted and updated in one batch.
-    Questions see all writes of the same batch.
+    What is removed goes first: a key that it frees may be taken by a submission of the same batch.
+    `updates` holds final records of unfinished jobs that the store knows; only `state`, `rank`,
+    `due_at`, `attempt`, `failures`, `releases` and the instants that a submission leaves open may
+    differ from what was submitted. `rewrites` holds final records of any known jobs, of which all
+    may differ but `id`, `queue`, `task`, `submitted_at`, `group` and the payload. A job is in at
+    most one of submissions, updates and rewrites.
+
+    A submission of a group that has another unfinished job is written blocked, whatever its state
+    (`Commit.blocked`). After all other writes, of every group of which a job ended, went or came
+    back in this batch, and of which no job is scheduled, ready or claimed, the blocked job with
+    the smallest id is promoted (`Commit.promoted`): it is ready, or scheduled if it is due after
+    `now`. Questions see all writes of the same batch.
     """
 
+    now: Instant = Instant(0)
     submissions: list[Submission] = field(default_factory=list)
     updates: list[Job] = field(default_factory=list)
+    rewrites: list[Job] = field(default_factory=list)
     results: list[tuple[JobId, bytes]] = field(default_factory=list)
     failed_attempts: list[FailedAttempt] = field(default_factory=list)
     removal: Removal | None = None
+    forgets: list[JobId] = field(default_factory=list)  # Finished jobs to remove at once.
+    purges: list[PurgeSlice] = field(default_factory=list)
+    # What is set for a queue, which is not the store's business; None: nothing is any more.
+    settings: list[tuple[QueueName, bytes | None]] = field(default_factory=list)
 
     heads: list[HeadQuestion] = field(default_factory=list)
     due: DueQuestion | None = None
+    expiring: ExpiringQuestion | None = None
     payloads: list[JobId] = field(default_factory=list)
     records: list[JobId] = field(default_factory=list)
+    outcomes: list[JobId] = field(default_factory=list)
+    peeks: list[HeadQuestion] = field(default_factory=list)  # For people, answered apart.
+    positions: list[PositionQuestion] = field(default_factory=list)
+    listings: list[ListQuestion] = field(default_factory=list)
+    # Of these queues the greatest rank of a waiting job, by tenant.
+    tags: list[QueueName] = field(default_factory=list)
+    sizes: list[QueueName] = field(default_factory=list)  # Payload bytes of their waiting jobs.
 
 
 class KeyHolder(Struct, frozen=True, gc=False):
-    """The job that already holds an idempotency key; `same` if it was asked the same thing."""
+    """The job that already holds an idempotency key; `same` if it was asked the same thing.
+
+    Who holds it past its `key_expires_at` lets it go to the submission that asks for it.
+    """
 
     job_id: JobId
     same: bool
+    job: Job | None = None
 
 
 class JobRecord(Struct, frozen=True):
@@ -86,20 +197,39 @@ class JobRecord(Struct, frozen=True):
     failed_attempts: Sequence[FailedAttempt]
 
 
+class JobEnd(Struct, frozen=True):
+    """What is asked of a job by those who wait for its end."""
+
+    job: Job
+    result: bytes | None
+    last_failed: FailedAttempt | None
+
+
 class Commit(Struct):
     """What a commit answers.
 
-    `duplicates` names the submissions that were *not* written, because their key was taken.
-    `heads` answers `Batch.heads` in the same order. Ids that are not known are left out of
-    `payloads` and `records`. `removed` counts removed jobs per queue and state.
+    `duplicates` names the submissions that were *not* written, because their key was taken;
+    `blocked` those that wait for another job of their group. Lists of answers have the order of
+    their questions. Ids and queues that are not known are left out of mappings. `removed` counts
+    removed jobs per queue and state, those of `removal` and `forgets` together.
     """
 
     duplicates: Mapping[JobId, KeyHolder] = field(default_factory=dict)
+    blocked: frozenset[JobId] = frozenset()
+    promoted: Sequence[Job] = ()
     heads: Sequence[Sequence[Job]] = ()
     due: Sequence[Job] = ()
+    expiring: Sequence[Job] = ()
     payloads: Mapping[JobId, bytes] = field(default_factory=dict)
     records: Mapping[JobId, JobRecord] = field(default_factory=dict)
+    outcomes: Mapping[JobId, JobEnd] = field(default_factory=dict)
+    peeks: Sequence[Sequence[Job]] = ()
+    positions: Sequence[int] = ()
+    listings: Sequence[Listing] = ()
+    tags: Mapping[QueueName, Mapping[str, int]] = field(default_factory=dict)
+    sizes: Mapping[QueueName, int] = field(default_factory=dict)
     removed: Mapping[tuple[QueueName, State], int] = field(default_factory=dict)
+    purged: Sequence[Purged] = ()
 
 
 class Snapshot(Struct, frozen=True):
@@ -110,7 +240,8 @@ class Snapshot(Struct, frozen=True):
 
     next_id: JobId
     counts: Mapping[tuple[QueueName, State], int]
-    leases_ended_count: int  # Jobs that were claimed when the last run ended; they are ready again.
+    leases_ended_count: int  # Jobs that were claimed when the last run ended.
+    settings: Mapping[QueueName, bytes] = {}
 
 
 class Store(Protocol):

@@ -5,7 +5,7 @@ from typing import Final
 from penstock.jobs.bounds import Bounds
 from penstock.jobs.model import Instant
 from penstock.jobs.policy import Policy
-from penstock.jobs.retry import RetryPolicy
+from penstock.jobs.retry_policy import RetryPolicy
 
 START: Final = Instant(1_700_000_000_000)
 # Small, so that windows overflow and are refilled, and payloads have no room.

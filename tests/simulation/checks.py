@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from penstock.config.limits import CLAIM_WRITE_MS
 from penstock.jobs.bounds import Bounds
 from penstock.jobs.broker import Broker
-from penstock.jobs.model import JobId, QueueName, State
+from penstock.jobs.model import FINISHED, JobId, QueueName, State
 from penstock.jobs.outcomes import Completed, Died, Outcome, WaitEnded
 from penstock.jobs.store.memory import MemoryStore
 from penstock.jobs.store.port import Batch
-from penstock.jobs.transitions import FINISHED
 from penstock.jobs.window import Position, Window
 from tests.simulation.asked import Wait
 from tests.simulation.gate import at_once

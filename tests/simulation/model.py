@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from penstock.config.limits import LEASE_GRACE_MS
 from penstock.jobs.changes import Change
-from penstock.jobs.model import Instant, Job, JobId, QueueName, State
+from penstock.jobs.model import FINISHED, Instant, Job, JobId, QueueName, State
 from penstock.jobs.policy import Policy
 from penstock.jobs.store.port import (
     Batch,
@@ -17,7 +17,7 @@ from penstock.jobs.store.port import (
     StoreError,
     Submission,
 )
-from penstock.jobs.transitions import FINISHED, Cause
+from penstock.jobs.transitions import Cause
 from penstock.jobs.waits import ConsumerId
 
 

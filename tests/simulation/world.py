@@ -14,7 +14,7 @@ from penstock.jobs.broker import Broker
 from penstock.jobs.changes import Change, Settled
 from penstock.jobs.effects import Delivery, Effect, Finish
 from penstock.jobs.errors import LeaseLost, NoJob, Overloaded
-from penstock.jobs.model import Instant, Job, JobId, QueueName, State
+from penstock.jobs.model import FINISHED, Instant, Job, JobId, QueueName, State
 from penstock.jobs.outcomes import was_completed
 from penstock.jobs.policy import Policy, SubmitRequest
 from penstock.jobs.store.journal import Journal
@@ -29,7 +29,7 @@ from penstock.jobs.store.port import (
     StoreFull,
     Submission,
 )
-from penstock.jobs.transitions import FINISHED, Cause
+from penstock.jobs.transitions import Cause
 from penstock.jobs.waits import Claim, Claimant, ConsumerId, Waiter
 from tests.simulation.asked import Asked, Wait, asked_by, tell
 from tests.simulation.bounds import BOUNDS, POLICY, START

@@ -2,7 +2,9 @@
 
 import pytest
 
+from penstock.config.limits import MIB
 from penstock.jobs.errors import (
+    DiskLow,
     Draining,
     Invalid,
     KeyReused,
@@ -14,6 +16,7 @@ from penstock.jobs.errors import (
     TooLarge,
 )
 from penstock.jobs.model import JobId, QueueName
+from penstock.jobs.space import LowSpace
 from penstock.protocol.errors import ErrorCode
 
 REFUSALS = [
@@ -24,6 +27,13 @@ REFUSALS = [
     (TooLarge("result", 9, 5), "TOOLARGE", "the result has 9 bytes, 5 are allowed"),
     (Invalid("why"), "ERR", "why"),
     (Draining(), "DRAINING", "send this again when it is back"),
+    (
+        DiskLow(LowSpace("/var/penstock", 100 * MIB, 256 * MIB)),
+        "DISKLOW",
+        "nothing was stored: the disk of /var/penstock has 100.0 MiB free and disk_free_min is "
+        "256.0 MiB; once 320.0 MiB are free jobs are taken again: make room, or lower "
+        "disk_free_min",
+    ),
     (Overloaded("queues", 3), "OVERLOADED", "queues: the limit of 3 is reached"),
 ]
 

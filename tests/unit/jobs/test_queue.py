@@ -3,9 +3,9 @@
 import pytest
 
 from penstock.jobs.changes import Change
-from penstock.jobs.model import QueueName, State
+from penstock.jobs.model import FINISHED, QueueName, State
 from penstock.jobs.queue import Queue
-from penstock.jobs.transitions import FINISHED, TRANSITIONS, Cause
+from penstock.jobs.transitions import TRANSITIONS, Cause
 from penstock.jobs.window import Window
 from tests.unit.jobs.desk import Desk
 

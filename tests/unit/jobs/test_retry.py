@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.jobs.model import Instant
-from penstock.jobs.retry import GiveUp, RetryAt, RetryPolicy, decide_retry
+from penstock.jobs.retry import GiveUp, RetryAt, decide_retry
+from penstock.jobs.retry_policy import RetryPolicy
 
 POLICY = RetryPolicy(base_ms=1_000, cap_ms=60_000)
 NOW = Instant(1_000_000)

@@ -4,8 +4,8 @@ from itertools import product
 
 import pytest
 
-from penstock.jobs.model import State
-from penstock.jobs.transitions import FINISHED, TRANSITIONS, Cause, next_state
+from penstock.jobs.model import FINISHED, State
+from penstock.jobs.transitions import TRANSITIONS, Cause, next_state
 
 EVERYTHING = list(product((None, *State), Cause))
 
@@ -23,9 +23,15 @@ def test_what_the_table_does_not_name_cannot_happen(before: State | None, cause:
         next_state(before, cause)
 
 
-@pytest.mark.parametrize("state", FINISHED)
-def test_nothing_happens_to_a_finished_job(state: State) -> None:
-    assert all(before is not state for before, _ in TRANSITIONS)
+@pytest.mark.parametrize("state", sorted(FINISHED, key=lambda state: state.value))
+def test_only_people_bring_a_finished_job_back(state: State) -> None:
+    causes = {cause for before, cause in TRANSITIONS if before is state}
+
+    assert causes <= {Cause.REDRIVE, Cause.REJOIN}
+
+
+def test_what_was_completed_stays_completed() -> None:
+    assert all(before is not State.COMPLETED for before, _ in TRANSITIONS)
 
 
 @pytest.mark.parametrize("state", State)
@@ -34,5 +40,5 @@ def test_every_state_can_be_reached(state: State) -> None:
 
 
 @pytest.mark.parametrize("state", [state for state in State if state not in FINISHED])
-def test_every_state_but_the_last_two_leads_on(state: State) -> None:
+def test_every_state_that_is_not_an_end_leads_on(state: State) -> None:
     assert any(before is state for before, _ in TRANSITIONS)
