@@ -102,6 +102,11 @@ QUEUE_RESERVE_PERCENT_MAX: Final = 90
 # The share of a tenant: with weights beyond a thousand to one, one of them might as well wait.
 TENANT_WEIGHT_MAX: Final = 1_000
 QUEUE_WEIGHTS_MAX: Final = 1_000  # Tenants of one queue with a weight of their own.
+QUEUE_RESERVE_PERCENT_DEFAULT: Final = 10
+QUEUE_RATE_PERIOD_MS_DEFAULT: Final = 1_000
+# A burst that is not set is what the rate gives in this time: no more than is lost by a server
+# that looks at the clock late.
+QUEUE_BURST_MS_DEFAULT: Final = 100
 RETRY_DELAYS_MAX: Final = 100  # Of a list of delays; the last one repeats.
 
 # --- the disk ------------------------------------------------------------------------------------
