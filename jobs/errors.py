@@ -2,7 +2,9 @@
 
 from typing import ClassVar
 
+from penstock.config.limits import MIB
 from penstock.jobs.model import JobId, QueueName
+from penstock.jobs.space import LowSpace
 
 
 class Refused(Exception):
@@ -67,8 +69,23 @@ class Draining(Refused):
         super().__init__("the server is shutting down; send this again when it is back")
 
 
+class DiskLow(Refused):
+    code = "DISKLOW"
+
+    def __init__(self, low: LowSpace) -> None:
+        super().__init__(
+            f"nothing was stored: the disk of {low.directory} has {_mib(low.free_bytes)} free and "
+            f"disk_free_min is {_mib(low.min_bytes)}; once {_mib(low.enough_bytes)} are free jobs "
+            "are taken again: make room, or lower disk_free_min"
+        )
+
+
 class Overloaded(Refused):
     code = "OVERLOADED"
 
     def __init__(self, what: str, limit: int) -> None:
         super().__init__(f"{what}: the limit of {limit} is reached; try again later")
+
+
+def _mib(size: int) -> str:
+    return f"{size / MIB:.1f} MiB"

@@ -30,8 +30,15 @@ class ErrorCode(StrEnum):
     TIMEOUT = "TIMEOUT"
     DRAINING = "DRAINING"
     DISKFULL = "DISKFULL"
+    DISKLOW = "DISKLOW"
     UNKNOWN = "UNKNOWN"
     OVERLOADED = "OVERLOADED"
+    CANCELLED = "CANCELLED"
+    EXPIRED = "EXPIRED"
+    FINISHED = "FINISHED"
+    NOTEMPTY = "NOTEMPTY"
+    QUEUEFULL = "QUEUEFULL"
+    DISKLOW = "DISKLOW"
 
 
 @unique
@@ -88,7 +95,7 @@ ERRORS: Final[Mapping[ErrorCode, ErrorMeaning]] = MappingProxyType(
         ),
         ErrorCode.NOQUEUE: ErrorMeaning(
             _REFUSED,
-            "No job was ever submitted to a queue of this name.",
+            "Nothing was ever submitted to a queue of this name, and nothing set for it.",
             "Check the name (it is case-sensitive); QUEUE.LIST shows the queues there are.",
         ),
         ErrorCode.LEASELOST: ErrorMeaning(
@@ -126,6 +133,11 @@ ERRORS: Final[Mapping[ErrorCode, ErrorMeaning]] = MappingProxyType(
             "The disk is full. Nothing was stored.",
             "Free disk space; send the request again later.",
         ),
+        ErrorCode.DISKLOW: ErrorMeaning(
+            Outcome.LATER,
+            "The disk has less free than disk_free_min. Nothing was stored; what is there goes on.",
+            "Free disk space, or send the request again when jobs have finished and were removed.",
+        ),
         ErrorCode.UNKNOWN: ErrorMeaning(
             Outcome.UNKNOWN,
             "The request may or may not have been carried out: writing it failed half-way.",
@@ -135,6 +147,36 @@ ERRORS: Final[Mapping[ErrorCode, ErrorMeaning]] = MappingProxyType(
             Outcome.LATER,
             "A limit of the server is reached, which the text names.",
             "Wait and send the request again, or ask the operator to raise the limit.",
+        ),
+        ErrorCode.CANCELLED: ErrorMeaning(
+            Outcome.DONE,
+            "The job was cancelled: to those who wait for it, and to the worker that runs it.",
+            "Read the text for the reason. A worker stops the attempt and reports its end.",
+        ),
+        ErrorCode.EXPIRED: ErrorMeaning(
+            Outcome.DONE,
+            "The job's deadline passed before an attempt began. It was not run.",
+            "Submit it again if it still matters, with a later DEADLINE or a more urgent PRIORITY.",
+        ),
+        ErrorCode.FINISHED: ErrorMeaning(
+            _REFUSED,
+            "The job finished already, or did not finish yet: in its state this cannot be done.",
+            "Read the text for the state; JOB.SHOW shows the job.",
+        ),
+        ErrorCode.NOTEMPTY: ErrorMeaning(
+            _REFUSED,
+            "The queue holds jobs that are not finished.",
+            "Let them finish, or say FORCE to remove those that wait; running ones must end first.",
+        ),
+        ErrorCode.QUEUEFULL: ErrorMeaning(
+            Outcome.LATER,
+            "The queue holds as many jobs or bytes as it may.",
+            "Send the request again after the time in the text: `try again in about N ms`.",
+        ),
+        ErrorCode.DISKLOW: ErrorMeaning(
+            Outcome.LATER,
+            "Little disk space is left. It is kept for the jobs that were accepted: they go on.",
+            "Free disk space; send the request again later.",
         ),
     }
 )

@@ -54,6 +54,10 @@ class StatusSource(Protocol):
 
     def unready(self) -> str | None: ...
 
+    def remark(self) -> str | None:
+        """Say what is amiss although it is ready."""
+        ...
+
 
 class HttpAddressError(Exception):
     """HTTP cannot listen where it was told to."""
@@ -84,7 +88,7 @@ def build_http(
         return _verdict(status.unhealthy())
 
     async def show_readiness(_request: Request) -> Response:
-        return _verdict(status.unready())
+        return _verdict(status.unready(), status.remark())
 
     app = Starlette(
         routes=[
@@ -99,9 +103,9 @@ def build_http(
     return app
 
 
-def _verdict(reason: str | None) -> Response:
+def _verdict(reason: str | None, remark: str | None = None) -> Response:
     if reason is None:
-        return PlainTextResponse("ok\n")
+        return PlainTextResponse("ok\n" if remark is None else f"ok, but {remark}\n")
     return PlainTextResponse(f"{reason}\n", status_code=503)
 
 

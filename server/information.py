@@ -25,7 +25,7 @@ def information(context: SessionContext, sections: list[str]) -> str:
         "server": _server(context),
         "clients": _clients(context),
         "memory": _memory(),
-        "persistence": {"loading": 0, "synchronous": "full"},
+        "persistence": _persistence(context),
         "stats": _stats(context),
         "replication": {"role": "master", "connected_slaves": 0},
         "cluster": {"cluster_enabled": 0},
@@ -88,6 +88,17 @@ def _clients(context: SessionContext) -> Fields:
 def _memory() -> Fields:
     used = resident_bytes()
     return {"used_memory": used, "used_memory_rss": used, "maxmemory": 0}
+
+
+def _persistence(context: SessionContext) -> Fields:
+    disk = context.status.disk
+    free: Fields = {} if disk.free_bytes is None else {"disk_free_bytes": disk.free_bytes}
+    return {
+        "loading": 0,
+        "synchronous": "full",
+        **free,
+        "disk_low": int(disk.low is not None),
+    }
 
 
 def _stats(context: SessionContext) -> Fields:

@@ -47,6 +47,8 @@ class ServerView(Struct, frozen=True):
     worker_restarts_total: int
     waiters: int  # Calls and waits that are parked until their job finishes.
     uptime_seconds: float
+    disk_free_bytes: int | None = None  # None: there is no disk, or it cannot be read.
+    disk_low: bool = False
 
 
 class MetricsSource(Protocol):
@@ -239,6 +241,8 @@ def _server_families(server: ServerView) -> Iterator[Metric]:
         "penstock_waiters": (server.waiters, "Calls and waits parked until their job finishes."),
         "penstock_workers": (server.workers_alive, "Local worker processes alive."),
         "penstock_uptime_seconds": (server.uptime_seconds, "Since the server became ready."),
+        "penstock_disk_free_bytes": (server.disk_free_bytes, "Free for the data directory."),
+        "penstock_disk_low": (int(server.disk_low), "1 while submissions are refused for it."),
     }
     counters = {
         "penstock_connections_accepted": (server.connections_total, "Connections accepted."),

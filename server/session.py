@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from penstock.config.limits import TRANSACTION_BYTES_MAX, TRANSACTION_COMMANDS_MAX
 from penstock.config.secret import Secret
@@ -21,6 +21,7 @@ from penstock.protocol.errors import ArgumentError, ErrorCode
 from penstock.protocol.grammar import Flag
 from penstock.protocol.replies import QUEUED, error
 from penstock.protocol.requests import RequestParser
+from penstock.server.disk import DiskState
 from penstock.server.engine import Engine
 from penstock.server.responses import ResponseQueue, Slot
 
@@ -49,6 +50,7 @@ class ServerStatus(Struct):
     started_at_seconds: float
     tcp_port: int
     data: str
+    disk: DiskState = field(default_factory=DiskState)
 
 
 class Transaction(Struct):

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from penstock.jobs.counters import JournalCounters
 from penstock.server.connections import Connections
+from penstock.server.disk import DiskState
 from penstock.server.engine import Engine
 from penstock.server.metrics import QueueView, ServerView
 
@@ -24,10 +25,13 @@ class Workers(Protocol):
 class Statistics:
     """The server's numbers, as `metrics.MetricsSource` wants them."""
 
-    def __init__(self, engine: Engine, connections: Connections, workers: Workers) -> None:
+    def __init__(
+        self, engine: Engine, connections: Connections, workers: Workers, disk: DiskState
+    ) -> None:
         self._engine = engine
         self._connections = connections
         self._workers = workers
+        self._disk = disk
         self._started_at = engine.clock.monotonic()
 
     @property
@@ -58,14 +62,17 @@ class Statistics:
             worker_restarts_total=self._workers.restarts_total,
             waiters=self._engine.broker.waiter_count,
             uptime_seconds=self._engine.clock.monotonic() - self._started_at,
+            disk_free_bytes=self._disk.free_bytes,
+            disk_low=self._disk.low is not None,
         )
 
 
 class Readiness:
     """Whether the server works and takes jobs, with the reason if not."""
 
-    def __init__(self) -> None:
+    def __init__(self, disk: DiskState) -> None:
         self.reason: str | None = "starting"
+        self._disk = disk
 
     def unhealthy(self) -> str | None:
         """Return None: who can answer is alive, and a server whose journal failed exits."""
@@ -73,3 +80,9 @@ class Readiness:
 
     def unready(self) -> str | None:
         return self.reason
+
+    def remark(self) -> str | None:
+        """Return what a server that takes requests does not do. Workers must still reach it."""
+        if self._disk.low is None:
+            return None
+        return "the disk has too little room: submissions are refused (DISKLOW), all else goes on"

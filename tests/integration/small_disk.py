@@ -40,12 +40,13 @@ class SmallDisk:
     def __init__(self, pid: int, directory: Path) -> None:
         self._directory = Path(f"/proc/{pid}/root{directory}")
 
-    def fill(self) -> None:
-        """Take all the room there is."""
+    def fill(self, *, leaving_mib: int = 0) -> None:
+        """Take all the room there is, and give a part of it back."""
         fd = os.open(self._directory / _FILLER, os.O_WRONLY | os.O_CREAT, 0o600)
         try:
             for step in (MIB, 4096):
                 self._take(fd, step)
+            os.ftruncate(fd, os.fstat(fd).st_size - leaving_mib * MIB)
         finally:
             os.close(fd)
 

@@ -98,7 +98,7 @@ def submit_until_refused(caller: Wire) -> tuple[list[int], ErrorReply]:
 def test_a_full_disk_stops_new_jobs_and_nothing_else_until_there_is_room(tmp_path: Path) -> None:
     within = on_small_disk(tmp_path / "data", size_mib=110)
     with (
-        a_server(tmp_path, within=within) as server,
+        a_server(tmp_path, within=within, disk_free_min="off") as server,
         Wire(server) as caller,
         Wire(server) as worker,
         Wire(server) as submitter,

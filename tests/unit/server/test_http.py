@@ -40,15 +40,25 @@ class Source:
 class Status:
     """What the probes are told."""
 
-    def __init__(self, *, unhealthy: str | None = None, unready: str | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        unhealthy: str | None = None,
+        unready: str | None = None,
+        remark: str | None = None,
+    ) -> None:
         self._unhealthy = unhealthy
         self._unready = unready
+        self._remark = remark
 
     def unhealthy(self) -> str | None:
         return self._unhealthy
 
     def unready(self) -> str | None:
         return self._unready
+
+    def remark(self) -> str | None:
+        return self._remark
 
 
 def application(status: Status | None = None, names_allowed: tuple[str, ...] = ()) -> Starlette:
@@ -129,6 +139,15 @@ async def test_readiness_fails_with_its_reason() -> None:
 
     assert (status_of(ready), body_of(ready)) == (503, "draining\n")
     assert status_of(healthy) == 200
+
+
+async def test_a_remark_does_not_make_it_unready() -> None:
+    async with serving(application(Status(remark="the disk is low"))) as address:
+        ready = await ask(address, get("/readyz"))
+        healthy = await ask(address, get("/healthz"))
+
+    assert (status_of(ready), body_of(ready)) == (200, "ok, but the disk is low\n")
+    assert (status_of(healthy), body_of(healthy)) == (200, "ok\n")
 
 
 async def test_health_fails_with_its_reason() -> None:

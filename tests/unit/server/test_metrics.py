@@ -35,6 +35,8 @@ class Source:
             worker_restarts_total=6,
             waiters=7,
             uptime_seconds=8.5,
+            disk_free_bytes=9,
+            disk_low=True,
         )
 
 
@@ -133,6 +135,8 @@ def test_the_server_is_shown() -> None:
         "penstock_worker_restarts_total": 6,
         "penstock_waiters": 7,
         "penstock_uptime_seconds": 8.5,
+        "penstock_disk_free_bytes": 9,
+        "penstock_disk_low": 1,
     }
     assert expected.items() <= shown.items()
     assert "python_info" in {name for name, _ in samples}
