@@ -149,6 +149,9 @@ SCHEDULE_WINDOW_JOBS_MAX: Final = 10_000
 PAYLOAD_CACHE_BYTES_MAX: Final = 32 * MIB
 # One payload larger than this is read back at its claim instead.
 PAYLOAD_CACHE_ITEM_BYTES_MAX: Final = 16 * KIB
+# Tenants of one fair queue whose turns are remembered; beyond it those that lose least by it are
+# forgotten, and begin again as newcomers.
+FAIR_TENANTS_MAX: Final = 2_048
 # Queues the server knows at once; each costs a window and a row of metrics.
 QUEUES_MAX: Final = 10_000
 # Claims that wait for a job, each counted once for every queue it names.
@@ -210,6 +213,34 @@ CLIENT_CLOSE_SECONDS: Final = 1.0
 # Types of results whose decoders are kept ready.
 CLIENT_DECODERS_MAX: Final = 1_024
 
+# --- the client's outbox -------------------------------------------------------------------------
+# The high-water mark: what waits or was refused. An hour of 28 submissions a second.
+OUTBOX_ENTRIES_MAX_DEFAULT: Final = 100_000
+OUTBOX_BYTES_MAX_DEFAULT: Final = 256 * MIB
+# Entries that are on their way to the server at a time, and their bytes; a larger one goes alone.
+OUTBOX_WINDOW_ENTRIES_MAX: Final = 512
+OUTBOX_WINDOW_BYTES_MAX: Final = 4 * MIB
+# Entries looked at for a window: of one group or key only the first may go.
+OUTBOX_SCAN_ENTRIES_MAX: Final = 1_024
+# How often a process looks for what others did to the file that they share.
+OUTBOX_LOOK_SECONDS: Final = 0.1
+# The longest that a server's own word about trying again is followed.
+OUTBOX_PAUSE_SECONDS_MAX: Final = 30.0
+# Acknowledged entries are kept this long to be asked for, and at most so many.
+OUTBOX_ACKNOWLEDGED_KEEP_MS_DEFAULT: Final = 3_600_000
+OUTBOX_ACKNOWLEDGED_MAX_DEFAULT: Final = 10_000
+# Of them, those that are removed at a time.
+OUTBOX_REMOVALS_MAX: Final = 1_024
+# Spilling beyond the mark ends while this much is left of the disk for everybody else.
+OUTBOX_DISK_FREE_MIN: Final = 64 * MIB
+# How long closing waits for what a server that answers has not acknowledged.
+OUTBOX_CLOSE_MS_DEFAULT: Final = 1_000
+# A larger file is not read whole when it is opened.
+OUTBOX_CHECK_BYTES_MAX: Final = 64 * MIB
+OUTBOX_LIST_ENTRIES_DEFAULT: Final = 1_000
+# For a program that looks into the file, such as a backup; our own take turns by a lock.
+OUTBOX_BUSY_SECONDS: Final = 5.0
+
 # --- being observed ------------------------------------------------------------------------------
 # Queues with rows of their own on the metrics page; each costs some fifty lines of every scrape.
 METRICS_QUEUES_MAX: Final = 200
@@ -248,6 +279,8 @@ assert RETRY_BASE_MS < RETRY_CAP_MS
 assert CLIENT_BACKOFF_BASE_SECONDS < CLIENT_BACKOFF_CAP_SECONDS
 assert CLIENT_PIPELINE_REQUESTS_MAX <= CLIENT_REQUESTS_MAX <= REQUESTS_IN_FLIGHT_MAX
 assert CLIENT_REQUESTS_BYTES_MAX < REQUEST_BYTES_MAX
+assert OUTBOX_WINDOW_ENTRIES_MAX <= OUTBOX_SCAN_ENTRIES_MAX
+assert OUTBOX_WINDOW_ENTRIES_MAX <= CLIENT_REQUESTS_MAX
 assert CLAIM_WAIT_MS_DEFAULT <= CLAIM_WAIT_MS_MAX
 assert CALL_WAIT_MS_DEFAULT <= CALL_WAIT_MS_MAX
 assert CONCURRENCY_DEFAULT <= CONCURRENCY_MAX
