@@ -38,7 +38,6 @@ class ErrorCode(StrEnum):
     FINISHED = "FINISHED"
     NOTEMPTY = "NOTEMPTY"
     QUEUEFULL = "QUEUEFULL"
-    DISKLOW = "DISKLOW"
 
 
 @unique
@@ -160,7 +159,7 @@ ERRORS: Final[Mapping[ErrorCode, ErrorMeaning]] = MappingProxyType(
         ),
         ErrorCode.FINISHED: ErrorMeaning(
             _REFUSED,
-            "The job finished already, or did not finish yet: in its state this cannot be done.",
+            "The job finished already, in a state in which this cannot be done to it.",
             "Read the text for the state; JOB.SHOW shows the job.",
         ),
         ErrorCode.NOTEMPTY: ErrorMeaning(
@@ -172,11 +171,6 @@ ERRORS: Final[Mapping[ErrorCode, ErrorMeaning]] = MappingProxyType(
             Outcome.LATER,
             "The queue holds as many jobs or bytes as it may.",
             "Send the request again after the time in the text: `try again in about N ms`.",
-        ),
-        ErrorCode.DISKLOW: ErrorMeaning(
-            Outcome.LATER,
-            "Little disk space is left. It is kept for the jobs that were accepted: they go on.",
-            "Free disk space; send the request again later.",
         ),
     }
 )
