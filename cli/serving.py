@@ -50,6 +50,21 @@ class WorkerFlags:
         str,
         typer.Option(metavar="debug|info|warning|error", help=KEYS["log_level"].meaning),
     ] = "info"
+    log_format: Annotated[
+        str,
+        typer.Option(metavar="auto|console|json", help=KEYS["log_format"].meaning),
+    ] = "auto"
+
+    def configure_log(self) -> None:
+        """Log as the server does.
+
+        Raises:
+            CommandFailed: there is no such level or format.
+        """
+        level, form = _read("log_level", self.log_level), _read("log_format", self.log_format)
+        from penstock.server.log import configure
+
+        configure(str(level), str(form))
 
     def options(self) -> dict[str, Any]:
         """Read the options as `run_worker_processes` takes them.
@@ -66,7 +81,6 @@ class WorkerFlags:
             "queues": _read("queues", self.queues),
             "processes": processes or Settings().worker_count,
             "concurrency": _read("concurrency", self.concurrency),
-            "log_level": _read("log_level", self.log_level),
         }
 
 
@@ -83,6 +97,7 @@ def worker(
 ) -> None:
     """Run tasks for a server, on this machine or another, until SIGTERM or Ctrl-C."""
     options, address = flags.options(), choose_server(connect, "--connect")
+    flags.configure_log()
     from penstock.worker.main import run_worker_processes
 
     raise typer.Exit(run_worker_processes(connect=address, **options))

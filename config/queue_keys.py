@@ -63,14 +63,14 @@ class Delays:
     @property
     def form(self) -> str:
         return (
-            f"a list of 1 to {limits.RETRY_DELAYS_MAX} whole numbers of milliseconds from 1 to"
+            f"a list of 1 to {limits.RETRY_DELAYS_MAX} whole numbers of milliseconds from 0 to"
             f" {limits.DELAY_MS_MAX}, such as [1_000, 60_000]"
         )
 
     def read(self, raw: object, *, typed: bool) -> tuple[int, ...]:
         if not isinstance(raw, list) or not 1 <= len(raw) <= limits.RETRY_DELAYS_MAX:
             raise ValueError(f"it must be {self.form}")
-        one = WholeNumber("milliseconds", 1, limits.DELAY_MS_MAX)
+        one = WholeNumber("milliseconds", 0, limits.DELAY_MS_MAX)
         delays = []
         for item in raw:
             try:
@@ -106,7 +106,7 @@ _ROWS: Final = (
         "order",
         Choice(("strict", "ageing", "fair")),
         "What runs first: the most urgent; with ageing, the longer a job waits the more urgent it"
-        " is; with fair, tenants take turns.",
+        " is; with fair, tenants take turns and priorities do not count.",
     ),
     QueueKey("ageing_ms", _ms(limits.DELAY_MS_MAX), "How long one step of priority is worth."),
     QueueKey("weights", Weights(), "Shares of tenants where they are not all alike; needs fair."),
@@ -128,8 +128,8 @@ _ROWS: Final = (
     ),
     QueueKey(
         "reserve_percent",
-        WholeNumber("percent", 1, limits.QUEUE_RESERVE_PERCENT_MAX),
-        "How much of these limits is kept for urgent submissions and calls.",
+        WholeNumber("percent", 0, limits.QUEUE_RESERVE_PERCENT_MAX),
+        "How much of these limits is kept for urgent submissions and calls; 0 is nothing.",
     ),
     QueueKey(
         "concurrency_max",

@@ -4,8 +4,6 @@ from collections.abc import Mapping
 
 from penstock.config.errors import Mistakes, SettingsError
 from penstock.config.origins import Origin
-from penstock.config.queue_defaults import QueueDefaults
-from penstock.config.queue_keys import queue_key_name
 from penstock.config.settings import Settings
 
 
@@ -19,9 +17,6 @@ def check_relations(settings: Settings, origins: Mapping[str, Origin], mistakes:
         _check_order(settings, origins, "retry_base_ms", "retry_cap_ms")
     with mistakes.noted():
         _check_order(settings, origins, "result_bytes_max", "output_bytes_max")
-    for queue, defaults in settings.queue_settings.items():
-        with mistakes.noted():
-            _check_backoff(queue, defaults, settings, origins)
 
 
 def _check_exposure(settings: Settings, origins: Mapping[str, Origin]) -> None:
@@ -59,23 +54,4 @@ def _check_order(
         f" ({origins[greater].phrase}): lower the one or raise the other",
         key=less,
         origin=origins[less],
-    )
-
-
-def _check_backoff(
-    queue: str, defaults: QueueDefaults, settings: Settings, origins: Mapping[str, Origin]
-) -> None:
-    """Compare what a queue says of its backoff with what the server says of the other half."""
-    base, cap = defaults.retry_base_ms, defaults.retry_cap_ms
-    if base is not None and cap is None and base > settings.retry_cap_ms:
-        name, said, other, value = "retry_base_ms", "more", "retry_cap_ms", settings.retry_cap_ms
-    elif cap is not None and base is None and cap < settings.retry_base_ms:
-        name, said, other, value = "retry_cap_ms", "less", "retry_base_ms", settings.retry_base_ms
-    else:
-        return
-    where = queue_key_name(queue, name)
-    raise SettingsError(
-        f"{where} is {base if cap is None else cap} and {said} than {other}, which is {value}"
-        f" ({origins[other].phrase}): set {other} for the queue as well",
-        key=where,
     )

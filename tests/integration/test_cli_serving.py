@@ -99,3 +99,30 @@ def test_a_worker_whose_app_cannot_be_loaded_says_why() -> None:
 
     assert ended.returncode == Exit.USAGE
     assert "no.such.module" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("form", "said"),
+    [
+        ([], 'reason="--app no.such.module: '),
+        (["--log-format", "json"], '"reason": "--app no.such.module: '),
+    ],
+)
+def test_a_worker_on_a_terminal_logs_for_people_unless_told_otherwise(
+    form: list[str], said: str
+) -> None:
+    ours, theirs = os.openpty()
+    try:
+        code = subprocess.run(
+            [sys.executable, "-m", "penstock.cli", "worker", "--app", "no.such.module", *form],
+            env={**PLAIN, "NO_COLOR": "1"},
+            stderr=theirs,
+            check=False,
+        ).returncode
+        shown = os.read(ours, 64 * 1024).decode()
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+    assert code == Exit.USAGE
+    assert said in shown

@@ -87,6 +87,7 @@ MISTAKES = [
     (["worker", "--app", "a", "--queues", "a,,b"], "--queues is a,,b: '' cannot name a queue"),
     (["worker", "--app", "a", "--connect", "x"], "--connect is x: it must be HOST:PORT"),
     (["worker", "--app", "a", "--log-level", "x"], "--log-level is x: it must be one of debug"),
+    (["worker", "--app", "a", "--log-format", "x"], "--log-format is x: it must be one of auto"),
     (["serve", "--listen", "0.0.0.0:7711"], "set PENSTOCK_PASSWORD, or listen on 127.0.0.1:7711"),
     (["serve", "--workers", "many"], "workers is many (from --workers): it must be a whole"),
     (["serve", "--config", "none.toml"], "none.toml cannot be read (No such file or directory)"),

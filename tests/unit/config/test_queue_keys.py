@@ -7,9 +7,17 @@ from pathlib import Path
 import pytest
 
 from penstock.config.errors import SettingsError
+from penstock.config.kinds import WholeNumber
 from penstock.config.loading import load_settings
 from penstock.config.queue_defaults import QueueDefaults
 from penstock.config.queue_keys import QUEUE_KEYS, queue_key_name
+from penstock.jobs.queue_settings import (
+    RANGES,
+    Order,
+    QueueSettings,
+    WhenFull,
+    settings_from_file,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -75,6 +83,18 @@ def test_every_setting_can_be_given() -> None:
     }
 
 
+def test_what_was_read_becomes_the_lower_layer_of_a_queue() -> None:
+    read = load(
+        '[queue.mail]\norder = "fair"\nweights = { acme = 3 }\nretry_delays_ms = [0, 5]\n'
+        '[queue.bulk]\nlength_max = 5\nwhen_full = "drop"\nretry_jitter = "none"'
+    )
+
+    mail, bulk = (settings_from_file(read[name].given()) for name in ("mail", "bulk"))
+
+    assert mail == QueueSettings(order=Order.FAIR, weights={"acme": 3}, retry_delays_ms=(0, 5))
+    assert bulk == QueueSettings(length_max=5, when_full=WhenFull.DROP, retry_jitter=False)
+
+
 def test_what_a_table_does_not_say_is_left_open() -> None:
     assert load("[queue.mail]") == {"mail": QueueDefaults()}
     assert QueueDefaults().given() == {}
@@ -130,8 +150,8 @@ IN_TABLES = [
     # Out of range.
     ("order = 'random'", "it must be one of strict, ageing, fair"),
     ("retry_delays_ms = []", "it must be a list of 1 to 100"),
-    ("retry_delays_ms = [0]", "0 cannot be one of them"),
-    ("reserve_percent = 100\nlength_max = 5", "a whole number of percent from 1 to 90"),
+    ("retry_delays_ms = [-1]", "-1 cannot be one of them"),
+    ("reserve_percent = 100\nlength_max = 5", "a whole number of percent from 0 to 90"),
     ("order = 'fair'\nweights = {}", "it must be a table of tenants"),
     ("order = 'fair'\nweights = { acme = 0 }", "of acme, it must be a whole number from 1 to"),
     ("order = 'fair'\nweights = { 'a b' = 1 }", "'a b' cannot name a tenant"),
@@ -161,7 +181,9 @@ def test_a_mistake_in_a_table_is_named_with_queue_and_file(
     assert expected in refusal(f"[queue.mail]\n{content}")
 
 
-@pytest.mark.parametrize("name", [n for n in QUEUE_KEYS if n.endswith(("_ms", "_max", "_count"))])
+@pytest.mark.parametrize(
+    "name", [name for name, (least, _) in RANGES.items() if least] + ["ageing_ms"]
+)
 def test_a_limit_of_zero_is_refused(name: str) -> None:
     assert f"queue.mail.{name} is " in refusal(f"[queue.mail]\n{name} = 0")
 
@@ -190,16 +212,14 @@ def test_the_number_of_tables_has_a_limit() -> None:
     assert "queue has 10001 tables" in refusal(tables)
 
 
-def test_one_backoff_is_compared_with_the_other_half_of_the_server(directory: Path) -> None:
-    file = directory / "penstock.toml"
+@pytest.mark.parametrize("name", RANGES)
+def test_a_number_may_be_what_queue_set_takes(name: str) -> None:
+    kind = QUEUE_KEYS[name].kind
 
-    assert refusal("[queue.mail]\nretry_base_ms = 700_000") == (
-        "queue.mail.retry_base_ms is 700000 and more than retry_cap_ms, which is 600000"
-        " (by default): set retry_cap_ms for the queue as well"
-    )
-    assert refusal("retry_base_ms = 9\n[queue.mail]\nretry_cap_ms = 5") == (
-        "queue.mail.retry_cap_ms is 5 and less than retry_base_ms, which is 9"
-        f" (in {file}): set retry_base_ms for the queue as well"
+    assert isinstance(kind, WholeNumber)
+    # There, an ageing of 0 says that there is none; here the order says so.
+    assert (kind.minimum, kind.maximum) == (
+        (1, RANGES[name][1]) if name == "ageing_ms" else RANGES[name]
     )
 
 
