@@ -191,6 +191,11 @@ _QUEUE_COUNTERS: Final = {
     "retried": "Failed attempts that are tried again.",
     "dead": "Jobs whose attempts are used up.",
     "released": "Attempts given back by their worker; not failures.",
+    "cancelled": "Jobs cancelled by somebody.",
+    "outdated": "Jobs dropped as their deadline passed before they were started.",
+    "dropped": "Jobs that a full queue dropped to make room for others.",
+    "refused": "Submissions that a full queue refused.",
+    "redriven": "Finished jobs that were made ready again.",
     "expired": "Leases that ran out.",
 }
 _QUEUE_GAUGES: Final = {
