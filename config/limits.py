@@ -156,6 +156,12 @@ FAIR_TENANTS_MAX: Final = 2_048
 QUEUES_MAX: Final = 10_000
 # Claims that wait for a job, each counted once for every queue it names.
 PARKED_CLAIMS_MAX: Final = 200_000
+# Submissions that wait for room in their queues, and the bytes of their payloads.
+PARKED_SUBMISSIONS_MAX: Final = 10_000
+PARKED_SUBMISSIONS_BYTES_MAX: Final = 64 * MIB
+# What a full queue answers about when to submit again.
+RETRY_AFTER_MS_MIN: Final = 100
+RETRY_AFTER_MS_MAX: Final = 60_000
 # Calls and waits that are parked until their job finishes.
 WAITERS_MAX: Final = 1_000_000
 
@@ -274,6 +280,8 @@ assert TRANSACTION_COMMANDS_MAX <= BATCH_CHANGES_MAX
 assert ARGUMENT_BYTES_MAX <= TRANSACTION_BYTES_MAX <= BATCH_BYTES_MAX
 assert ARGUMENT_BYTES_MAX <= BATCH_BYTES_MAX
 assert QUEUE_WINDOW_JOBS_MIN < QUEUE_WINDOW_JOBS_MAX <= WINDOWS_JOBS_MAX
+assert PAYLOAD_BYTES_MAX <= ARGUMENT_BYTES_MAX <= PARKED_SUBMISSIONS_BYTES_MAX
+assert RETRY_AFTER_MS_MIN < RETRY_AFTER_MS_MAX
 assert PAYLOAD_CACHE_ITEM_BYTES_MAX < PAYLOAD_CACHE_BYTES_MAX
 assert RETRY_BASE_MS < RETRY_CAP_MS
 assert CLIENT_BACKOFF_BASE_SECONDS < CLIENT_BACKOFF_CAP_SECONDS

@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from penstock.config.limits import MIB
-from penstock.jobs.model import JobId, QueueName
+from penstock.jobs.model import JobId, QueueName, State
 from penstock.jobs.space import LowSpace
 
 
@@ -85,6 +85,49 @@ class Overloaded(Refused):
 
     def __init__(self, what: str, limit: int) -> None:
         super().__init__(f"{what}: the limit of {limit} is reached; try again later")
+
+
+class QueueFull(Refused):
+    code = "QUEUEFULL"
+
+    def __init__(self, queue: QueueName, limit: str, retry_after_ms: int) -> None:
+        super().__init__(f"queue {queue} is full: {limit}; try again in about {retry_after_ms} ms")
+
+
+class Cancelled(Refused):
+    code = "CANCELLED"
+
+    def __init__(self, job_id: JobId, reason: str | None = None) -> None:
+        why = f": {reason}" if reason else ""
+        super().__init__(f"job {job_id} was cancelled, nobody wants its result{why}")
+
+
+class Expired(Refused):
+    code = "EXPIRED"
+
+    def __init__(self, job_id: JobId) -> None:
+        super().__init__(f"job {job_id} expired: its deadline passed before it was started")
+
+
+class Finished(Refused):
+    code = "FINISHED"
+
+    def __init__(self, job_id: JobId, state: State) -> None:
+        super().__init__(f"job {job_id} is {state.value} already; nothing was changed")
+
+
+class NotEmpty(Refused):
+    code = "NOTEMPTY"
+
+    def __init__(self, queue: QueueName, waiting_count: int, running_count: int) -> None:
+        if running_count:
+            text = f"{running_count} jobs of queue {queue} run; cancel them, or wait for their end"
+        else:
+            text = (
+                f"{waiting_count} jobs of queue {queue} wait; purge it first, or say FORCE to "
+                "have them removed with it"
+            )
+        super().__init__(text)
 
 
 def _mib(size: int) -> str:

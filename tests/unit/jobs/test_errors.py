@@ -4,18 +4,23 @@ import pytest
 
 from penstock.config.limits import MIB
 from penstock.jobs.errors import (
+    Cancelled,
     DiskLow,
     Draining,
+    Expired,
+    Finished,
     Invalid,
     KeyReused,
     LeaseLost,
     NoJob,
     NoQueue,
+    NotEmpty,
     Overloaded,
+    QueueFull,
     Refused,
     TooLarge,
 )
-from penstock.jobs.model import JobId, QueueName
+from penstock.jobs.model import JobId, QueueName, State
 from penstock.jobs.space import LowSpace
 from penstock.protocol.errors import ErrorCode
 
@@ -34,6 +39,17 @@ REFUSALS = [
         "256.0 MiB; once 320.0 MiB are free jobs are taken again: make room, or lower "
         "disk_free_min",
     ),
+    (
+        QueueFull(QueueName("q"), "9 jobs wait", 250),
+        "QUEUEFULL",
+        "queue q is full: 9 jobs wait; try again in about 250 ms",
+    ),
+    (Cancelled(JobId(17)), "CANCELLED", "job 17 was cancelled"),
+    (Cancelled(JobId(17), "too late"), "CANCELLED", "nobody wants its result: too late"),
+    (Expired(JobId(17)), "EXPIRED", "job 17 expired: its deadline passed"),
+    (Finished(JobId(17), State.DEAD), "FINISHED", "job 17 is dead already"),
+    (NotEmpty(QueueName("q"), 3, 0), "NOTEMPTY", "3 jobs of queue q wait; purge it first"),
+    (NotEmpty(QueueName("q"), 3, 2), "NOTEMPTY", "2 jobs of queue q run; cancel them"),
     (Overloaded("queues", 3), "OVERLOADED", "queues: the limit of 3 is reached"),
 ]
 
