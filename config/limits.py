@@ -156,6 +156,8 @@ FAIR_TENANTS_MAX: Final = 2_048
 QUEUES_MAX: Final = 10_000
 # Claims that wait for a job, each counted once for every queue it names.
 PARKED_CLAIMS_MAX: Final = 200_000
+# What an estimate of a queue's pace remembers of the past, in time.
+PACE_MS: Final = 30_000
 # Submissions that wait for room in their queues, and the bytes of their payloads.
 PARKED_SUBMISSIONS_MAX: Final = 10_000
 PARKED_SUBMISSIONS_BYTES_MAX: Final = 64 * MIB
