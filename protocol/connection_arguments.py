@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from penstock.config import limits
 from penstock.protocol.errors import ArgumentError, ErrorCode
-from penstock.protocol.values import INTEGER_MAX, read_number, refused, shown
+from penstock.protocol.values import INTEGER_MAX, is_connection_name, read_number, refused, shown
 
 _PROTOCOL_VERSIONS: Final = (2, 3)
 _DATABASES: Final = 16
@@ -72,7 +72,7 @@ def parse_select(arguments: Sequence[bytes]) -> int:
 
 def read_client_name(raw: bytes) -> str:
     """Read the name a connection gives itself; empty takes it away."""
-    if any(not 0x21 <= byte <= 0x7E for byte in raw) or len(raw) > limits.NAME_BYTES_MAX:
+    if not is_connection_name(raw) or len(raw) > limits.NAME_BYTES_MAX:
         raise refused("Client names cannot contain spaces, newlines or special characters.")
     return raw.decode()
 

@@ -28,12 +28,25 @@ class Flag(Enum):
 class Kind(Enum):
     """What an argument may be."""
 
-    NAME = "name"  # Of a task or a queue.
-    KEY = "key"  # An idempotency key.
+    NAME = "name"  # Of a task, a queue or a tenant.
+    KEY = "key"  # An idempotency key or an ordering group.
+    CONNECTION = "connection"  # The name that a connection gave itself.
     NUMBER = "number"  # A whole number within a range.
+    NUMBERS = "numbers"  # Several of them, with commas between.
+    WORD = "word"  # One of a few.
+    WEIGHT = "weight"  # Two values: the name of a tenant, and a whole number within a range.
     BYTES = "bytes"  # Anything.
     TEXT = "text"  # UTF-8.
     FLAG = "flag"  # A keyword that stands alone.
+
+
+@unique
+class OptionUse(Enum):
+    """How the options of a command stand to its parameters."""
+
+    FREE = "free"  # Behind them, each if one likes.
+    NEEDED = "needed"  # Behind them, at least one; they are settings and their values.
+    INSTEAD = "instead"  # In their place, the first of them always.
 
 
 class Parameter(Struct, frozen=True):
@@ -49,16 +62,23 @@ class Parameter(Struct, frozen=True):
 
 
 class Option(Struct, frozen=True):
-    """An argument known by the keyword before it. `group` names what excludes each other."""
+    """An argument known by the keyword before it.
+
+    `group` names what excludes each other, one by one; `excludes` names the keywords that cannot
+    stand beside this one, and `needs` the keyword that must.
+    """
 
     keyword: str
     value: str  # What stands for the value in the syntax.
     kind: Kind
     meaning: str
     minimum: int = 0
-    maximum: int = 0
+    maximum: int = 0  # Of a text, in bytes.
     default: str = ""  # For people; the value itself is where the option is parsed.
     group: str = ""
+    excludes: tuple[str, ...] = ()
+    needs: str = ""
+    words: tuple[str, ...] = ()  # What a word may be.
 
 
 NO_SUBCOMMANDS: Final[Mapping[bytes, "Command"]] = MappingProxyType({})
@@ -82,6 +102,7 @@ class Command(Struct, frozen=True):
     complexity: str = ""
     parameters: tuple[Parameter, ...] = ()
     options: tuple[Option, ...] = ()
+    option_use: OptionUse = OptionUse.FREE
     errors: tuple[ErrorCode, ...] = ()
     notes: str = ""
     refusal: str = ""  # The text a command flagged REFUSED is answered with.
@@ -106,8 +127,12 @@ class Command(Struct, frozen=True):
 
     def _written_parts(self) -> list[str]:
         parts = [_written_parameter(parameter) for parameter in self.parameters]
-        parts += [f"[{' | '.join(map(_written_option, group))}]" for group in self.option_groups()]
-        return parts
+        groups = [" | ".join(map(_written_option, group)) for group in self.option_groups()]
+        if self.option_use is OptionUse.NEEDED:
+            return [*parts, "setting value [setting value ...]"]
+        if self.option_use is OptionUse.INSTEAD:
+            parts += ["|", groups.pop(0)]
+        return parts + [f"[{group}]" for group in groups]
 
 
 def _written_parameter(parameter: Parameter) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from penstock.protocol.commands import COMMANDS
-from penstock.protocol.grammar import Command, Flag, Kind, Option, Parameter
+from penstock.protocol.grammar import Command, Flag, Kind, Option, OptionUse, Parameter
 from penstock.protocol.replies import Simple, Value
 
 # Redis' words for our flags; the others mean nothing to its clients.
@@ -74,8 +74,7 @@ def _docs(command: Command) -> dict[str, Value]:
     }
     if command.complexity:
         docs["complexity"] = command.complexity
-    arguments: list[Value] = [_parameter(parameter) for parameter in command.parameters]
-    arguments += [_option_group(group) for group in command.option_groups()]
+    arguments = _arguments(command)
     if arguments:
         docs["arguments"] = arguments
     if command.subcommands:
@@ -83,6 +82,16 @@ def _docs(command: Command) -> dict[str, Value]:
             other.name.lower(): _docs(other) for other in command.subcommands.values()
         }
     return docs
+
+
+def _arguments(command: Command) -> list[Value]:
+    parameters: list[Value] = [_parameter(parameter) for parameter in command.parameters]
+    groups = command.option_groups()
+    if command.option_use is not OptionUse.INSTEAD:
+        return parameters + [_option_group(group) for group in groups]
+    options: list[Value] = [_option(groups[0][0]), *map(_option_group, groups[1:])]
+    block: Value = {"name": "options", "type": "block", "arguments": options}
+    return [{"name": "choice", "type": "oneof", "arguments": [*parameters, block]}]
 
 
 def _parameter(parameter: Parameter) -> dict[str, Value]:
@@ -111,6 +120,17 @@ def _option_group(options: Sequence[Option]) -> dict[str, Value]:
 
 
 def _option(option: Option) -> dict[str, Value]:
+    if option.kind is Kind.WORD:
+        words: list[Value] = [
+            _shape(word, Kind.FLAG) | {"token": word.upper()} for word in option.words
+        ]
+        name = option.keyword.lower()
+        return {"name": name, "type": "oneof", "arguments": words, "token": option.keyword}
+    if option.kind is Kind.WEIGHT:
+        tenant, share = option.value.split()
+        values: list[Value] = [_shape(tenant, Kind.NAME), _shape(share, Kind.NUMBER)]
+        name = option.keyword.lower()
+        return {"name": name, "type": "block", "arguments": values, "token": option.keyword}
     return _shape(option.value, option.kind) | {"token": option.keyword}
 
 

@@ -1,12 +1,48 @@
-"""The options of the commands, as data, and their reader: one source for parsing and for docs."""
+"""The options of the commands about jobs, as data: one source for parsing and for docs."""
 
-from collections.abc import Sequence
 from typing import Final
 
 from penstock.config import limits
-from penstock.protocol.errors import ArgumentError
 from penstock.protocol.grammar import Kind, Option
-from penstock.protocol.values import INSTANT_MAX, read_key, read_name, read_number, refused, shown
+from penstock.protocol.states import STATE_FILTERS
+from penstock.protocol.values import INSTANT_MAX, INTEGER_MAX
+
+_RETRY_BASE: Final = Option(
+    "RETRY-BASE",
+    "ms",
+    Kind.NUMBER,
+    "The longest wait before the first retry; it doubles with each failure.",
+    minimum=1,
+    maximum=limits.DELAY_MS_MAX,
+    default=f"{limits.RETRY_BASE_MS}, unless configured",
+)
+_RETRY_CAP: Final = Option(
+    "RETRY-CAP",
+    "ms",
+    Kind.NUMBER,
+    "The longest wait before any retry.",
+    minimum=1,
+    maximum=limits.DELAY_MS_MAX,
+    default=f"{limits.RETRY_CAP_MS}, unless configured",
+)
+_RETRY_JITTER: Final = Option(
+    "RETRY-JITTER",
+    "full|none",
+    Kind.WORD,
+    "Whether a wait is drawn at random from below its longest, or is the longest.",
+    words=("full", "none"),
+    default="full, unless configured",
+)
+_RETRY_DELAYS: Final = Option(
+    "RETRY-DELAYS",
+    "ms,ms,...",
+    Kind.NUMBERS,
+    "The waits themselves, in place of the three above; the last one repeats.",
+    maximum=limits.DELAY_MS_MAX,
+    excludes=("RETRY-BASE", "RETRY-CAP", "RETRY-JITTER"),
+    default="none",
+)
+RETRY_OPTIONS: Final = (_RETRY_BASE, _RETRY_CAP, _RETRY_JITTER, _RETRY_DELAYS)
 
 SUBMIT_OPTIONS: Final = (
     Option(
@@ -67,6 +103,51 @@ SUBMIT_OPTIONS: Final = (
         "The idempotency key: sent again, it finds the first job instead of making another.",
         default="none",
     ),
+    Option(
+        "WINDOW",
+        "ms",
+        Kind.NUMBER,
+        "With KEY: from the submission on, the key finds this job for so long only.",
+        minimum=1,
+        maximum=limits.KEY_WINDOW_MS_MAX,
+        default="as long as the job is kept",
+        group="again",
+        needs="KEY",
+    ),
+    Option(
+        "REPLACE",
+        "replace",
+        Kind.FLAG,
+        "With KEY: a job of this key that still waits is replaced by this one.",
+        group="again",
+        needs="KEY",
+    ),
+    Option("TENANT", "name", Kind.NAME, "For whom it is done; a fair queue shares among tenants."),
+    Option(
+        "GROUP",
+        "key",
+        Kind.KEY,
+        "Of the jobs of a queue and a group one runs at a time, in the order of submission.",
+    ),
+    Option(
+        "DEADLINE",
+        "ms",
+        Kind.NUMBER,
+        "From now: a job that was not begun until then expires, and is not run.",
+        minimum=1,
+        maximum=limits.DEADLINE_MS_MAX,
+    ),
+    Option(
+        "KEEP",
+        "ms",
+        Kind.NUMBER,
+        "How long the job and its result are kept once it finished.",
+        minimum=1,
+        maximum=limits.KEEP_MS_MAX,
+        default=f"{limits.RESULT_KEEP_MS_DEFAULT}, dead {limits.DEAD_KEEP_MS_DEFAULT}, "
+        "unless configured",
+    ),
+    *RETRY_OPTIONS,
 )
 
 WAIT_OPTION: Final = Option(
@@ -102,58 +183,157 @@ CLAIM_OPTIONS: Final = (
 )
 
 FAIL_OPTIONS: Final = (
-    Option("DEAD", "dead", Kind.FLAG, "Do not try again: the job is dead at once."),
+    Option("DEAD", "dead", Kind.FLAG, "Do not try again: the job is dead at once.", group="next"),
+    Option(
+        "AFTER",
+        "ms",
+        Kind.NUMBER,
+        "Try again after this wait, whatever the retry policy; unless the attempts are used up.",
+        maximum=limits.DELAY_MS_MAX,
+        group="next",
+    ),
+    Option(
+        "CANCEL",
+        "cancel",
+        Kind.FLAG,
+        "Do not try again: the job is cancelled, the error being the reason.",
+        group="next",
+    ),
 )
 
+RELEASE_OPTIONS: Final = (
+    Option(
+        "DELAY",
+        "ms",
+        Kind.NUMBER,
+        "How long from now the job is not run.",
+        maximum=limits.DELAY_MS_MAX,
+        default="0",
+    ),
+)
 
-class OptionReader:
-    """Reads the options of one command, in any order, each at most once."""
+CANCEL_OPTIONS: Final = (
+    Option(
+        "REASON",
+        "text",
+        Kind.TEXT,
+        "Why, for those who look at the job.",
+        maximum=limits.REASON_BYTES_MAX,
+    ),
+)
 
-    def __init__(self, command: str, options: tuple[Option, ...]) -> None:
-        self._command = command
-        self._by_keyword = {option.keyword.encode(): option for option in options}
-        assert len(self._by_keyword) == len(options)
+_TASK: Final = Option("TASK", "name", Kind.NAME, "Of this task.", default="any")
+_ERROR: Final = Option(
+    "ERROR",
+    "text",
+    Kind.TEXT,
+    "Of which a failed attempt's error contains this text, in this case.",
+    maximum=limits.ERROR_FILTER_BYTES_MAX,
+    default="any",
+)
+_SINCE: Final = Option(
+    "SINCE",
+    "unix-ms",
+    Kind.NUMBER,
+    "Submitted at this instant or later.",
+    maximum=INSTANT_MAX,
+    default="any",
+)
+_UNTIL: Final = Option(
+    "UNTIL",
+    "unix-ms",
+    Kind.NUMBER,
+    "Submitted before this instant.",
+    minimum=1,
+    maximum=INSTANT_MAX,
+    default="any",
+)
 
-    def is_keyword(self, raw: bytes) -> bool:
-        """Say whether an argument is the keyword of an option, in any case."""
-        return raw in self._by_keyword or raw.upper() in self._by_keyword
+OWN_CONNECTION: Final = "me"
 
-    def read(self, arguments: Sequence[bytes], start: int) -> tuple[dict[str, int], dict[str, str]]:
-        """Read options from *start* on; numbers and texts by keyword, a flag is the number 1."""
-        numbers: dict[str, int] = {}
-        texts: dict[str, str] = {}
-        groups: dict[str, str] = {}
-        position = start
-        count = len(arguments)
-        while position < count:
-            option = self._find(arguments[position])
-            keyword = option.keyword
-            if keyword in numbers or keyword in texts:
-                raise refused(f"option {keyword} is given twice")
-            if option.group and groups.setdefault(option.group, keyword) != keyword:
-                raise refused(f"{groups[option.group]} and {keyword} exclude each other")
-            position += 1
-            if option.kind is Kind.FLAG:
-                numbers[keyword] = 1
-                continue
-            if position == count:
-                raise refused(f"option {keyword} has no value; write {keyword} {option.value}")
-            raw = arguments[position]
-            position += 1
-            if option.kind is Kind.NUMBER:
-                numbers[keyword] = read_number(raw, keyword, option.minimum, option.maximum)
-            elif option.kind is Kind.KEY:
-                texts[keyword] = read_key(raw)
-            else:
-                texts[keyword] = read_name(raw, keyword)
-        return numbers, texts
+LIST_OPTIONS: Final = (
+    Option("QUEUE", "name", Kind.NAME, "In this queue.", default="any"),
+    Option(
+        "STATE",
+        "state",
+        Kind.WORD,
+        "In this state, or in one of those that the word stands for: waiting is scheduled, "
+        "blocked and ready; unfinished is these and claimed; finished is the others.",
+        words=tuple(STATE_FILTERS),
+        default="any",
+    ),
+    _TASK,
+    Option("TENANT", "name", Kind.NAME, "Of this tenant.", default="any"),
+    Option("GROUP", "key", Kind.KEY, "Of this group.", default="any"),
+    Option("KEY", "key", Kind.KEY, "Submitted with this key.", default="any"),
+    _SINCE,
+    _UNTIL,
+    _ERROR,
+    Option(
+        "CONNECTION",
+        "name",
+        Kind.CONNECTION,
+        f"Submitted over a connection that had this name; {OWN_CONNECTION} stands for the name of "
+        "this one.",
+        default="any",
+    ),
+    Option(
+        "COUNT",
+        "n",
+        Kind.NUMBER,
+        "How many jobs to give at most.",
+        minimum=1,
+        maximum=limits.LIST_JOBS_MAX,
+        default=f"{limits.LIST_JOBS_DEFAULT}",
+    ),
+    Option(
+        "CURSOR",
+        "cursor",
+        Kind.NUMBER,
+        "Where to go on: the cursor of the reply before.",
+        maximum=INTEGER_MAX,
+        default="0",
+    ),
+)
 
-    def _find(self, raw: bytes) -> Option:
-        option = self._by_keyword.get(raw) or self._by_keyword.get(raw.upper())
-        if option is None:
-            raise self._unknown(raw)
-        return option
+_DEAD_QUEUE: Final = Option("QUEUE", "name", Kind.NAME, "The queue whose dead jobs are meant.")
 
-    def _unknown(self, raw: bytes) -> ArgumentError:
-        known = ", ".join(option.keyword for option in self._by_keyword.values())
-        return refused(f"unknown option {shown(raw)}; {self._command} takes {known}")
+DISCARD_OPTIONS: Final = (_DEAD_QUEUE, _TASK, _ERROR, _SINCE, _UNTIL)
+
+REDRIVE_OPTIONS: Final = (
+    *DISCARD_OPTIONS,
+    Option(
+        "RATE",
+        "per-second",
+        Kind.NUMBER,
+        "How many jobs a second are made ready; the reply does not wait for them.",
+        minimum=1,
+        maximum=limits.REDRIVE_RATE_MAX,
+        default="all at once",
+    ),
+    Option(
+        "LIMIT",
+        "n",
+        Kind.NUMBER,
+        "How many jobs to redrive at most, the oldest first.",
+        minimum=1,
+        maximum=INTEGER_MAX,
+        default="all",
+    ),
+)
+
+PEEK_OPTIONS: Final = (
+    Option(
+        "COUNT",
+        "n",
+        Kind.NUMBER,
+        "How many jobs to show at most.",
+        minimum=1,
+        maximum=limits.LIST_JOBS_MAX,
+        default=f"{limits.PEEK_JOBS_DEFAULT}",
+    ),
+)
+
+DELETE_OPTIONS: Final = (
+    Option("FORCE", "force", Kind.FLAG, "Remove the jobs that wait in it, too."),
+)

@@ -13,7 +13,8 @@ from typing import Final
 from penstock.config import limits
 from penstock.protocol.commands import COMMANDS
 from penstock.protocol.errors import ERRORS, Outcome
-from penstock.protocol.grammar import Command, Flag, Kind, Option, Parameter
+from penstock.protocol.grammar import Command, Flag, Kind, Option, OptionUse, Parameter
+from penstock.protocol.values import either
 
 PAGE: Final = Path("docs/protocol.md")
 
@@ -38,6 +39,7 @@ _FLAGS: Final = {
 _KINDS: Final = {
     Kind.NAME: "name",
     Kind.KEY: f"1 to {limits.KEY_BYTES_MAX} bytes of UTF-8, no control characters",
+    Kind.CONNECTION: "visible characters of ASCII",
     Kind.BYTES: "bytes",
     Kind.TEXT: "UTF-8",
     Kind.FLAG: "stands alone",
@@ -76,7 +78,7 @@ def _command(command: Command) -> Iterator[str]:
     if command.parameters or command.options:
         yield from ("| argument | what it may be | default | meaning |", "|---|---|---|---|")
         yield from map(_parameter_row, command.parameters)
-        yield from map(_option_row, command.options)
+        yield from (_option_row(command, option) for option in command.options)
         yield ""
     yield from _facts(command)
     if command.notes:
@@ -110,16 +112,30 @@ def _parameter_row(parameter: Parameter) -> str:
     return f"| {parameter.name} | {_range(parameter)} | {default} | {parameter.meaning} |"
 
 
-def _option_row(option: Option) -> str:
-    value = "" if option.kind is Kind.FLAG else f" {option.value}"
+def _option_row(command: Command, option: Option) -> str:
+    value = "" if option.kind is Kind.FLAG else f" {option.value}".replace("|", "\\|")
     default = option.default or "none"
+    if command.option_use is OptionUse.INSTEAD and option is command.options[0]:
+        default = "required without an id"
     return f"| `{option.keyword}`{value} | {_range(option)} | {default} | {option.meaning} |"
 
 
 def _range(argument: Parameter | Option) -> str:
-    if argument.kind is Kind.NUMBER:
-        return f"{argument.minimum} to {argument.maximum}"
-    return _KINDS[argument.kind]
+    numbers = f"{argument.minimum} to {argument.maximum}"
+    match argument.kind:
+        case Kind.NUMBER:
+            return numbers
+        case Kind.NUMBERS:
+            return f"up to {limits.RETRY_DELAYS_MAX}, each {numbers}"
+        case Kind.WEIGHT:
+            return f"name; {numbers}"
+        case Kind.WORD:
+            assert isinstance(argument, Option)
+            return either(argument.words)
+        case Kind.TEXT if argument.maximum:
+            return f"UTF-8, 1 to {argument.maximum} bytes"
+        case _:
+            return _KINDS[argument.kind]
 
 
 def _subcommand_row(command: Command) -> str:
@@ -145,11 +161,15 @@ def _limits() -> str:
         "Bytes of one argument, before authentication": limits.UNAUTHENTICATED_ARGUMENT_BYTES_MAX,
         "Commands between MULTI and EXEC": limits.TRANSACTION_COMMANDS_MAX,
         "Bytes of their payloads together": limits.TRANSACTION_BYTES_MAX,
-        "Bytes of a task's or a queue's name": limits.NAME_BYTES_MAX,
-        "Bytes of a key": limits.KEY_BYTES_MAX,
+        "Bytes of a task's, a queue's or a tenant's name": limits.NAME_BYTES_MAX,
+        "Bytes of a key or a group": limits.KEY_BYTES_MAX,
         "Bytes of a payload, unless configured": limits.PAYLOAD_BYTES_MAX,
         "Bytes of a result, unless configured": limits.RESULT_BYTES_MAX,
         "Bytes of an error": limits.ERROR_BYTES_MAX,
+        "Bytes of the reason for a cancellation": limits.REASON_BYTES_MAX,
+        "Bytes of the note of a progress report": limits.NOTE_BYTES_MAX,
+        "Bytes of an attempt's output that are kept, the last ones": limits.JOB_OUTPUT_BYTES_MAX,
+        "Jobs of one JOB.LIST or QUEUE.PEEK": limits.LIST_JOBS_MAX,
         "Requests of one connection without a reply, unless configured; then reading pauses": (
             limits.REQUESTS_IN_FLIGHT_MAX
         ),

@@ -66,11 +66,28 @@ def null(resp3: bool) -> bytes:
     return b"_\r\n" if resp3 else b"$-1\r\n"
 
 
+def cancel_push(job_id: int, attempt: int) -> bytes:
+    """Encode what the worker of a cancelled job is told, if its connection speaks RESP3."""
+    return b">3\r\n$6\r\ncancel\r\n:%d\r\n:%d\r\n" % (job_id, attempt)
+
+
 def claimed_job(
-    job_id: int, attempt: int, queue: bytes, task: bytes, payload: bytes, timeout_ms: int
+    job_id: int,
+    attempt: int,
+    queue: bytes,
+    task: bytes,
+    payload: bytes,
+    timeout_ms: int,
+    counts: tuple[int, int] | None = None,
 ) -> bytes:
-    """Encode one element of JOB.CLAIM's reply, which is the same in RESP2 and RESP3."""
-    return b"*6\r\n:%d\r\n:%d\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n:%d\r\n" % (
+    """Encode one element of JOB.CLAIM's reply, which is the same in RESP2 and RESP3.
+
+    *counts* are how often the job failed and how often it was given back.
+    """
+    head = b"*6\r\n" if counts is None else b"*8\r\n"
+    tail = b"" if counts is None else b":%d\r\n:%d\r\n" % counts
+    return b"%b:%d\r\n:%d\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n:%d\r\n%b" % (
+        head,
         job_id,
         attempt,
         len(queue),
@@ -80,6 +97,7 @@ def claimed_job(
         len(payload),
         payload,
         timeout_ms,
+        tail,
     )
 
 

@@ -11,13 +11,33 @@ from typing import Final
 from msgspec import Struct
 
 from penstock.config import limits
-from penstock.protocol.options import CALL_OPTIONS, SUBMIT_OPTIONS, OptionReader
-from penstock.protocol.values import read_name
+from penstock.protocol.option_reader import Given, OptionReader
+from penstock.protocol.options import CALL_OPTIONS, SUBMIT_OPTIONS
+from penstock.protocol.values import read_name, refused
 
 QUEUE_DEFAULT: Final = "default"
 
 _SUBMIT: Final = OptionReader("JOB.SUBMIT", SUBMIT_OPTIONS)
 _CALL: Final = OptionReader("JOB.CALL", CALL_OPTIONS)
+# Most requests have none of these, and are then read without looking for each.
+_POLICIES: Final = frozenset(option.keyword for option in SUBMIT_OPTIONS) - {
+    "QUEUE",
+    "PRIORITY",
+    "DELAY",
+    "AT",
+    "TIMEOUT",
+    "ATTEMPTS",
+    "KEY",
+}
+
+
+class RetryArguments(Struct, frozen=True, gc=False):
+    """The RETRY-… options. A list of delays stands alone, in place of the others."""
+
+    base_ms: int | None = None
+    cap_ms: int | None = None
+    jitter: bool | None = None
+    delays_ms: tuple[int, ...] | None = None
 
 
 class SubmitArguments(Struct, frozen=True, gc=False):
@@ -32,6 +52,13 @@ class SubmitArguments(Struct, frozen=True, gc=False):
     timeout_ms: int | None = None
     attempts_max: int | None = None
     key: str | None = None
+    tenant: str | None = None
+    group: str | None = None
+    deadline_ms: int | None = None
+    keep_ms: int | None = None
+    retry: RetryArguments | None = None
+    window_ms: int | None = None
+    replace: bool = False
 
 
 class CallArguments(Struct, frozen=True):
@@ -46,8 +73,7 @@ def parse_submit(arguments: Sequence[bytes]) -> SubmitArguments:
     task = read_name(arguments[1], "task")
     if len(arguments) == 3:
         return SubmitArguments(task, arguments[2])
-    numbers, texts = _SUBMIT.read(arguments, 3)
-    return _submit(task, arguments[2], numbers, texts)
+    return _submit(task, arguments[2], _SUBMIT.read(arguments, 3))
 
 
 def parse_call(arguments: Sequence[bytes]) -> CallArguments:
@@ -55,22 +81,55 @@ def parse_call(arguments: Sequence[bytes]) -> CallArguments:
     task = read_name(arguments[1], "task")
     if len(arguments) == 3:
         return CallArguments(SubmitArguments(task, arguments[2]))
-    numbers, texts = _CALL.read(arguments, 3)
-    wait_ms = numbers.get("WAIT", limits.CALL_WAIT_MS_DEFAULT)
-    return CallArguments(_submit(task, arguments[2], numbers, texts), wait_ms)
+    given = _CALL.read(arguments, 3)
+    wait_ms = given[0].get("WAIT", limits.CALL_WAIT_MS_DEFAULT)
+    return CallArguments(_submit(task, arguments[2], given), wait_ms)
 
 
-def _submit(
-    task: str, payload: bytes, numbers: dict[str, int], texts: dict[str, str]
-) -> SubmitArguments:
-    return SubmitArguments(
+def _submit(task: str, payload: bytes, given: Given) -> SubmitArguments:
+    numbers, texts, lists = given
+    number, text = numbers.get, texts.get
+    basic = (
         task,
         payload,
-        texts.get("QUEUE", QUEUE_DEFAULT),
-        numbers.get("PRIORITY"),
-        numbers.get("DELAY"),
-        numbers.get("AT"),
-        numbers.get("TIMEOUT"),
-        numbers.get("ATTEMPTS"),
-        texts.get("KEY"),
+        text("QUEUE", QUEUE_DEFAULT),
+        number("PRIORITY"),
+        number("DELAY"),
+        number("AT"),
+        number("TIMEOUT"),
+        number("ATTEMPTS"),
+        text("KEY"),
     )
+    if not lists and _POLICIES.isdisjoint(numbers) and _POLICIES.isdisjoint(texts):
+        return SubmitArguments(*basic)
+    _check_deadline(number("DEADLINE"), number("DELAY"))
+    return SubmitArguments(
+        *basic,
+        text("TENANT"),
+        text("GROUP"),
+        number("DEADLINE"),
+        number("KEEP"),
+        _retry(numbers, texts, lists),
+        number("WINDOW"),
+        "REPLACE" in numbers,
+    )
+
+
+def _check_deadline(deadline_ms: int | None, delay_ms: int | None) -> None:
+    if deadline_ms is not None and delay_ms is not None and deadline_ms <= delay_ms:
+        raise refused(
+            f"DEADLINE {deadline_ms} ends before the job is due, at DELAY {delay_ms}: "
+            "it would never run"
+        )
+
+
+def _retry(
+    numbers: dict[str, int], texts: dict[str, str], lists: dict[str, tuple[int, ...]]
+) -> RetryArguments | None:
+    base_ms, cap_ms = numbers.get("RETRY-BASE"), numbers.get("RETRY-CAP")
+    jitter, delays_ms = texts.get("RETRY-JITTER"), lists.get("RETRY-DELAYS")
+    if base_ms is None and cap_ms is None and jitter is None and delays_ms is None:
+        return None
+    if base_ms is not None and cap_ms is not None and base_ms > cap_ms:
+        raise refused(f"RETRY-BASE {base_ms} is more than RETRY-CAP {cap_ms}; lower it")
+    return RetryArguments(base_ms, cap_ms, None if jitter is None else jitter == "full", delays_ms)

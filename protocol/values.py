@@ -38,13 +38,19 @@ def shown(raw: bytes) -> str:
     return f"'{text}'"
 
 
-def read_number(raw: bytes, what: str, minimum: int, maximum: int) -> int:
-    """Read a whole number: decimal digits, no sign, no leading zero, within the range."""
+def read_number(raw: bytes, what: str, minimum: int, maximum: int, or_else: str = "") -> int:
+    """Read a whole number: decimal digits, no sign, no leading zero, within the range.
+
+    *or_else* names a word that the caller has looked for; it is for the text of the error.
+    """
     if raw.isdigit() and len(raw) <= _DIGITS_MAX and (raw[0] != _ZERO or len(raw) == 1):
         number = int(raw)
         if minimum <= number <= maximum:
             return number
-    raise refused(f"{what} must be a whole number from {minimum} to {maximum}, not {shown(raw)}")
+    other = f" or {or_else}" if or_else else ""
+    raise refused(
+        f"{what} must be a whole number from {minimum} to {maximum}{other}, not {shown(raw)}"
+    )
 
 
 def read_job_id(raw: bytes) -> int:
@@ -64,8 +70,9 @@ def refuse_more_than(arguments: Sequence[bytes], count: int, name: str) -> None:
 
 
 def read_name(raw: bytes, what: str) -> str:
-    """Read the name of a task or a queue."""
-    name = _name(raw)
+    """Read the name of a task, a queue or a tenant."""
+    # Longer arguments must not stay in the cache.
+    name = _cached_name(raw) if len(raw) <= limits.NAME_BYTES_MAX else None
     if name is None:
         raise refused(
             f"{what} must be 1 to {limits.NAME_BYTES_MAX} characters out of "
@@ -79,13 +86,8 @@ def _cached_name(raw: bytes) -> str | None:
     return raw.decode() if _NAME.fullmatch(raw) else None
 
 
-def _name(raw: bytes) -> str | None:
-    # Longer arguments must not stay in the cache.
-    return _cached_name(raw) if len(raw) <= limits.NAME_BYTES_MAX else None
-
-
-def read_key(raw: bytes) -> str:
-    """Read an idempotency key."""
+def read_key(raw: bytes, what: str = "KEY") -> str:
+    """Read an idempotency key or an ordering group."""
     if 1 <= len(raw) <= limits.KEY_BYTES_MAX:
         try:
             key = raw.decode()
@@ -94,7 +96,7 @@ def read_key(raw: bytes) -> str:
         if _CONTROL.search(key) is None:
             return key
     raise refused(
-        f"KEY must be 1 to {limits.KEY_BYTES_MAX} bytes of UTF-8 without control characters, "
+        f"{what} must be 1 to {limits.KEY_BYTES_MAX} bytes of UTF-8 without control characters, "
         f"not {shown(raw)}"
     )
 
@@ -102,3 +104,48 @@ def read_key(raw: bytes) -> str:
 def read_text(raw: bytes) -> str:
     """Read text for people. Broken characters and NULs are replaced: a report must not be lost."""
     return raw.decode(errors="replace").replace("\0", "\ufffd")
+
+
+def read_bounded_text(raw: bytes, what: str, bytes_max: int) -> str:
+    """Read text for people that is not empty and not longer than a limit."""
+    if not 1 <= len(raw) <= bytes_max:
+        raise refused(f"{what} must be 1 to {bytes_max} bytes of text, not {len(raw)}")
+    return read_text(raw)
+
+
+def read_numbers(
+    raw: bytes, what: str, minimum: int, maximum: int, count_max: int
+) -> tuple[int, ...]:
+    """Read whole numbers with commas between."""
+    parts = raw.split(b",", count_max)
+    if len(parts) > count_max:
+        raise refused(f"{what} takes at most {count_max} numbers")
+    return tuple([read_number(part, f"each number of {what}", minimum, maximum) for part in parts])
+
+
+def read_word(raw: bytes, what: str, words: Sequence[str]) -> str:
+    """Read one of a few words, in any case."""
+    word = raw.decode(errors="replace").lower()
+    if word not in words:
+        raise refused(f"{what} must be {either(words)}, not {shown(raw)}")
+    return word
+
+
+def read_connection_name(raw: bytes, what: str) -> str:
+    """Read the name of a connection."""
+    if not 1 <= len(raw) <= limits.NAME_BYTES_MAX or not is_connection_name(raw):
+        raise refused(
+            f"{what} must be 1 to {limits.NAME_BYTES_MAX} visible characters of ASCII, "
+            f"not {shown(raw)}"
+        )
+    return raw.decode()
+
+
+def is_connection_name(raw: bytes) -> bool:
+    """Say whether a connection may give itself a name of these bytes, as in Redis."""
+    return all(0x21 <= byte <= 0x7E for byte in raw)
+
+
+def either(words: Sequence[str]) -> str:
+    """Write words as a choice."""
+    return " or ".join(filter(None, [", ".join(words[:-1]), words[-1]]))

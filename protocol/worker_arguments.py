@@ -10,9 +10,11 @@ from typing import Final
 from msgspec import Struct
 
 from penstock.config import limits
-from penstock.protocol.options import CLAIM_OPTIONS, FAIL_OPTIONS, OptionReader
+from penstock.protocol.option_reader import OptionReader
+from penstock.protocol.options import CLAIM_OPTIONS, FAIL_OPTIONS, RELEASE_OPTIONS
 from penstock.protocol.values import (
     read_attempt,
+    read_bounded_text,
     read_job_id,
     read_name,
     read_number,
@@ -23,6 +25,10 @@ from penstock.protocol.values import (
 
 _CLAIM: Final = OptionReader("JOB.CLAIM", CLAIM_OPTIONS)
 _FAIL: Final = OptionReader("JOB.FAIL", FAIL_OPTIONS)
+_RELEASE: Final = OptionReader("JOB.RELEASE", RELEASE_OPTIONS)
+
+_PERCENT_MAX: Final = 100
+_CONTINUATION: Final = bytes(range(0x80, 0xC0))  # Of a character in UTF-8, after its first byte.
 
 
 class ClaimArguments(Struct, frozen=True, gc=False):
@@ -34,10 +40,11 @@ class ClaimArguments(Struct, frozen=True, gc=False):
 
 
 class LeaseArguments(Struct, frozen=True, gc=False):
-    """JOB.RELEASE's: the job, and the attempt that is its fencing token."""
+    """JOB.RELEASE's: the job, the attempt that is its fencing token, and when it may run again."""
 
     job_id: int
     attempt: int
+    delay_ms: int = 0
 
 
 class CompleteArguments(Struct, frozen=True, gc=False):
@@ -49,12 +56,17 @@ class CompleteArguments(Struct, frozen=True, gc=False):
 
 
 class FailArguments(Struct, frozen=True, gc=False):
-    """JOB.FAIL's. `dead` asks for no further attempt."""
+    """JOB.FAIL's. `dead` and `cancel` ask for no further attempt, `after_ms` for a wait.
+
+    At most one of the three is there.
+    """
 
     job_id: int
     attempt: int
     error: str
     dead: bool = False
+    after_ms: int | None = None
+    cancel: bool = False
 
 
 class ExtendArguments(Struct, frozen=True, gc=False):
@@ -63,6 +75,23 @@ class ExtendArguments(Struct, frozen=True, gc=False):
     job_id: int
     attempt: int
     ms: int | None = None
+
+
+class ProgressArguments(Struct, frozen=True, gc=False):
+    """JOB.PROGRESS's."""
+
+    job_id: int
+    attempt: int
+    percent: int
+    note: str | None = None
+
+
+class OutputArguments(Struct, frozen=True, gc=False):
+    """JOB.OUTPUT's. Of a long text only the end is here, as only that would be kept."""
+
+    job_id: int
+    attempt: int
+    text: str
 
 
 def parse_claim(arguments: Sequence[bytes]) -> ClaimArguments:
@@ -78,15 +107,18 @@ def parse_claim(arguments: Sequence[bytes]) -> ClaimArguments:
     queues = tuple(dict.fromkeys([read_name(raw, "queue") for raw in arguments[1:end]]))
     if end == len(arguments):
         return ClaimArguments(queues)
-    numbers, _ = _CLAIM.read(arguments, end)
+    numbers, _, _ = _CLAIM.read(arguments, end)
     return ClaimArguments(
         queues, numbers.get("COUNT", 1), numbers.get("WAIT", limits.CLAIM_WAIT_MS_DEFAULT)
     )
 
 
 def parse_lease(arguments: Sequence[bytes]) -> LeaseArguments:
-    """Read `JOB.RELEASE id attempt`."""
-    return LeaseArguments(read_job_id(arguments[1]), read_attempt(arguments[2]))
+    """Read `JOB.RELEASE id attempt [DELAY ms]`."""
+    numbers, _, _ = _RELEASE.read(arguments, 3)
+    return LeaseArguments(
+        read_job_id(arguments[1]), read_attempt(arguments[2]), numbers.get("DELAY", 0)
+    )
 
 
 def parse_complete(arguments: Sequence[bytes]) -> CompleteArguments:
@@ -97,13 +129,15 @@ def parse_complete(arguments: Sequence[bytes]) -> CompleteArguments:
 
 
 def parse_fail(arguments: Sequence[bytes]) -> FailArguments:
-    """Read `JOB.FAIL id attempt error [DEAD]`."""
-    numbers, _ = _FAIL.read(arguments, 4)
+    """Read `JOB.FAIL id attempt error [DEAD | AFTER ms | CANCEL]`."""
+    numbers, _, _ = _FAIL.read(arguments, 4)
     return FailArguments(
         read_job_id(arguments[1]),
         read_attempt(arguments[2]),
         read_text(arguments[3]),
         "DEAD" in numbers,
+        numbers.get("AFTER"),
+        "CANCEL" in numbers,
     )
 
 
@@ -112,3 +146,22 @@ def parse_extend(arguments: Sequence[bytes]) -> ExtendArguments:
     refuse_more_than(arguments, 4, "job.extend")
     ms = read_number(arguments[3], "ms", 1, limits.TIMEOUT_MS_MAX) if len(arguments) == 4 else None
     return ExtendArguments(read_job_id(arguments[1]), read_attempt(arguments[2]), ms)
+
+
+def parse_progress(arguments: Sequence[bytes]) -> ProgressArguments:
+    """Read `JOB.PROGRESS id attempt percent [note]`."""
+    refuse_more_than(arguments, 5, "job.progress")
+    job_id, attempt = read_job_id(arguments[1]), read_attempt(arguments[2])
+    percent = read_number(arguments[3], "percent", 0, _PERCENT_MAX)
+    if len(arguments) == 4:
+        return ProgressArguments(job_id, attempt, percent)
+    note = read_bounded_text(arguments[4], "note", limits.NOTE_BYTES_MAX)
+    return ProgressArguments(job_id, attempt, percent, note)
+
+
+def parse_output(arguments: Sequence[bytes]) -> OutputArguments:
+    """Read `JOB.OUTPUT id attempt text`."""
+    raw = arguments[3]
+    if len(raw) > limits.JOB_OUTPUT_BYTES_MAX:
+        raw = raw[-limits.JOB_OUTPUT_BYTES_MAX :].lstrip(_CONTINUATION)
+    return OutputArguments(read_job_id(arguments[1]), read_attempt(arguments[2]), read_text(raw))

@@ -5,7 +5,7 @@ from typing import Final
 from penstock.config import limits
 from penstock.protocol.errors import ErrorCode
 from penstock.protocol.grammar import Command, Flag, Kind, Parameter
-from penstock.protocol.options import CLAIM_OPTIONS, FAIL_OPTIONS
+from penstock.protocol.options import CLAIM_OPTIONS, FAIL_OPTIONS, RELEASE_OPTIONS
 from penstock.protocol.values import INTEGER_MAX
 
 _SINCE: Final = "0.1.0"
@@ -34,8 +34,8 @@ WORKER_COMMANDS: Final = (
         category="job",
         summary="Take ready jobs to run them, the most urgent first.",
         since=_SINCE,
-        reply="Array of jobs, each an array: id, attempt, queue, task, payload, timeout in ms. "
-        "Empty when the wait ended or the server drains.",
+        reply="Array of jobs, each an array: id, attempt, queue, task, payload, timeout in ms, "
+        "failures, releases. Empty when the wait ended or the server drains.",
         flags=frozenset({Flag.BLOCKING, Flag.WORKER}),
         complexity="O(M log N) with M jobs taken of N waiting.",
         parameters=(
@@ -52,7 +52,8 @@ WORKER_COMMANDS: Final = (
         "a queue whatever it is called; further ones are queues up to the first COUNT or WAIT, so "
         "a queue of that name is put first. Later commands of the connection are carried out "
         "meanwhile, their replies wait for this one: send them over a second connection, or claim "
-        "with WAIT 0, when that matters.",
+        "with WAIT 0, when that matters. failures is how many attempts failed, releases how often "
+        "the job was given back; more elements may follow in later releases.",
     ),
     Command(
         name="JOB.COMPLETE",
@@ -95,8 +96,10 @@ WORKER_COMMANDS: Final = (
         ),
         options=FAIL_OPTIONS,
         errors=(ErrorCode.LEASELOST, ErrorCode.DISKFULL, ErrorCode.UNKNOWN),
-        notes="The next attempt comes after a delay that doubles with each failure, with jitter. "
-        "Bytes that are not UTF-8 are replaced: a report must not be lost.",
+        notes="The next attempt comes after a delay that doubles with each failure, with jitter, "
+        "unless the submission, the queue or AFTER say otherwise. A job that was told to stop is "
+        "cancelled, whatever is said here. Bytes that are not UTF-8 are replaced: a report must "
+        "not be lost.",
     ),
     Command(
         name="JOB.EXTEND",
@@ -119,11 +122,11 @@ WORKER_COMMANDS: Final = (
                 optional=True,
             ),
         ),
-        errors=(ErrorCode.LEASELOST,),
+        errors=(ErrorCode.LEASELOST, ErrorCode.CANCELLED),
     ),
     Command(
         name="JOB.RELEASE",
-        arity=3,
+        arity=-3,
         category="job",
         summary="Give a job back unfinished; this does not count as a failure.",
         since=_SINCE,
@@ -131,6 +134,54 @@ WORKER_COMMANDS: Final = (
         flags=frozenset({Flag.WRITE, Flag.WORKER, Flag.WHEN_DRAINING}),
         complexity="O(log N) with N jobs waiting.",
         parameters=(_ID, _ATTEMPT),
+        options=RELEASE_OPTIONS,
         errors=(ErrorCode.LEASELOST, ErrorCode.DISKFULL, ErrorCode.UNKNOWN),
+        notes="With DELAY the job is run again after that time at the earliest: a snooze.",
+    ),
+    Command(
+        name="JOB.PROGRESS",
+        arity=-4,
+        category="job",
+        summary="Say how far an attempt is, for those who look at the job.",
+        since=_SINCE,
+        reply="Simple string: OK.",
+        flags=frozenset({Flag.WORKER, Flag.WHEN_DRAINING}),
+        complexity="O(1)",
+        parameters=(
+            _ID,
+            _ATTEMPT,
+            Parameter("percent", Kind.NUMBER, "How much is done.", maximum=100),
+            Parameter(
+                "note",
+                Kind.TEXT,
+                "What is being done.",
+                maximum=limits.NOTE_BYTES_MAX,
+                optional=True,
+            ),
+        ),
+        errors=(ErrorCode.LEASELOST, ErrorCode.CANCELLED),
+        notes="JOB.SHOW shows the last one while the attempt runs; it is not stored.",
+    ),
+    Command(
+        name="JOB.OUTPUT",
+        arity=4,
+        category="job",
+        summary="Add to what an attempt printed.",
+        since=_SINCE,
+        reply="Simple string: OK.",
+        flags=frozenset({Flag.WORKER, Flag.WHEN_DRAINING}),
+        complexity="O(1)",
+        parameters=(
+            _ID,
+            _ATTEMPT,
+            Parameter(
+                "text",
+                Kind.TEXT,
+                f"What it printed; the last {limits.JOB_OUTPUT_BYTES_MAX} bytes of all are kept.",
+            ),
+        ),
+        errors=(ErrorCode.LEASELOST, ErrorCode.CANCELLED),
+        notes="JOB.SHOW shows it while the attempt runs; if the attempt fails it is stored with "
+        "its error.",
     ),
 )

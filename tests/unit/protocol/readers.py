@@ -5,6 +5,7 @@ from typing import Final
 
 from penstock.protocol import connection_arguments as connection
 from penstock.protocol import job_arguments as job
+from penstock.protocol import list_arguments as lists
 from penstock.protocol import queue_arguments as queue
 from penstock.protocol import submit_arguments as submit
 from penstock.protocol import worker_arguments as worker
@@ -16,12 +17,24 @@ READERS: Final[dict[str, Callable[[list[bytes]], object]]] = {
     "JOB.CALL": submit.parse_call,
     "JOB.WAIT": job.parse_wait,
     "JOB.SHOW": job.parse_job_id,
+    "JOB.CANCEL": job.parse_cancel,
+    "JOB.LIST": lists.parse_list,
+    "JOB.REDRIVE": lists.parse_redrive,
+    "JOB.DISCARD": lists.parse_discard,
     "JOB.CLAIM": worker.parse_claim,
     "JOB.COMPLETE": worker.parse_complete,
     "JOB.FAIL": worker.parse_fail,
     "JOB.EXTEND": worker.parse_extend,
     "JOB.RELEASE": worker.parse_lease,
+    "JOB.PROGRESS": worker.parse_progress,
+    "JOB.OUTPUT": worker.parse_output,
     "QUEUE.SHOW": queue.parse_queue_name,
+    "QUEUE.PAUSE": queue.parse_queue_name,
+    "QUEUE.RESUME": queue.parse_queue_name,
+    "QUEUE.PURGE": queue.parse_queue_name,
+    "QUEUE.PEEK": queue.parse_peek,
+    "QUEUE.SET": queue.parse_queue_set,
+    "QUEUE.DELETE": queue.parse_delete,
     "HELLO": connection.parse_hello,
     "AUTH": connection.parse_auth,
     "SELECT": connection.parse_select,

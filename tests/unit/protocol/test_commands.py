@@ -15,11 +15,13 @@ from penstock.protocol.commands import (
     unknown_subcommand_text,
 )
 from penstock.protocol.errors import ArgumentError
-from penstock.protocol.grammar import Kind, Option, Parameter
+from penstock.protocol.grammar import Kind, Option, OptionUse, Parameter
 
 PROMISED: Final = """
-JOB.SUBMIT JOB.CALL JOB.WAIT JOB.SHOW JOB.CLAIM JOB.COMPLETE JOB.FAIL JOB.EXTEND JOB.RELEASE
-QUEUE.LIST QUEUE.SHOW MULTI EXEC DISCARD HELLO AUTH PING ECHO SELECT CLIENT COMMAND CONFIG INFO
+JOB.SUBMIT JOB.CALL JOB.WAIT JOB.SHOW JOB.LIST JOB.CANCEL JOB.REDRIVE JOB.DISCARD
+JOB.CLAIM JOB.COMPLETE JOB.FAIL JOB.EXTEND JOB.RELEASE JOB.PROGRESS JOB.OUTPUT
+QUEUE.LIST QUEUE.SHOW QUEUE.PEEK QUEUE.SET QUEUE.PAUSE QUEUE.RESUME QUEUE.PURGE QUEUE.DELETE
+MULTI EXEC DISCARD HELLO AUTH PING ECHO SELECT CLIENT COMMAND CONFIG INFO
 QUIT RESET
 """
 
@@ -51,6 +53,8 @@ def test_arity_agrees_with_the_parameters(command: Command) -> None:
         return  # What follows a container's name is its subcommand.
     words = command.name.count("|") + 1
     required = sum(not parameter.optional for parameter in command.parameters)
+    if command.option_use is OptionUse.NEEDED:
+        required += 2  # The shortest option that satisfies it: a setting and its value.
     open_ended = command.options or any(p.optional or p.multiple for p in command.parameters)
 
     assert abs(command.arity) == words + required or command.name in ("QUIT", "CONFIG|SET")
@@ -62,8 +66,30 @@ def test_arity_agrees_with_the_parameters(command: Command) -> None:
 def test_numbers_have_a_range(command: Command) -> None:
     arguments: list[Parameter | Option] = [*command.parameters, *command.options]
     for argument in arguments:
-        if argument.kind is Kind.NUMBER:
+        if argument.kind in (Kind.NUMBER, Kind.NUMBERS, Kind.WEIGHT):
             assert 0 <= argument.minimum < argument.maximum
+
+
+@each()
+def test_a_word_is_one_of_several(command: Command) -> None:
+    for option in command.options:
+        assert (option.kind is Kind.WORD) == (len(option.words) > 1)
+
+
+@each()
+def test_a_text_behind_a_keyword_has_a_longest_length(command: Command) -> None:
+    for option in command.options:
+        if option.kind is Kind.TEXT:
+            assert option.maximum > 0
+
+
+@each()
+def test_options_speak_of_options_beside_them(command: Command) -> None:
+    keywords = {option.keyword for option in command.options}
+
+    for option in command.options:
+        assert keywords.issuperset(option.excludes)
+        assert option.needs in {"", *keywords}
 
 
 @each()
@@ -128,14 +154,21 @@ def test_an_unknown_subcommand_is_cut() -> None:
         (b"QUEUE.LIST", "QUEUE.LIST"),
         (b"JOB.WAIT", "JOB.WAIT id [WAIT ms]"),
         (b"JOB.CLAIM", "JOB.CLAIM queue [queue ...] [COUNT n] [WAIT ms]"),
-        (b"JOB.FAIL", "JOB.FAIL id attempt error [DEAD]"),
+        (b"JOB.FAIL", "JOB.FAIL id attempt error [DEAD | AFTER ms | CANCEL]"),
         (b"HELLO", "HELLO [version] [AUTH username password] [SETNAME name]"),
         (b"INFO", "INFO [section ...]"),
         (
             b"JOB.SUBMIT",
             "JOB.SUBMIT task payload [QUEUE name] [PRIORITY n] [DELAY ms | AT unix-ms] "
-            "[TIMEOUT ms] [ATTEMPTS n] [KEY key]",
+            "[TIMEOUT ms] [ATTEMPTS n] [KEY key] [WINDOW ms | REPLACE] [TENANT name] [GROUP key] "
+            "[DEADLINE ms] [KEEP ms] [RETRY-BASE ms] [RETRY-CAP ms] [RETRY-JITTER full|none] "
+            "[RETRY-DELAYS ms,ms,...]",
         ),
+        (
+            b"JOB.DISCARD",
+            "JOB.DISCARD id | QUEUE name [TASK name] [ERROR text] [SINCE unix-ms] [UNTIL unix-ms]",
+        ),
+        (b"QUEUE.SET", "QUEUE.SET name setting value [setting value ...]"),
     ],
 )
 def test_the_syntax_is_written_from_the_table(name: bytes, syntax: str) -> None:

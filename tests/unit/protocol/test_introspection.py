@@ -101,11 +101,52 @@ def test_docs_put_options_that_exclude_each_other_into_one_choice() -> None:
 
 
 def test_docs_mark_a_keyword_that_stands_alone() -> None:
-    fail = command_docs([b"JOB.FAIL"])["job.fail"]
+    delete = command_docs([b"QUEUE.DELETE"])["queue.delete"]
 
-    assert isinstance(fail, dict)
-    assert fail["arguments"][3]["type"] == "pure-token"
-    assert fail["arguments"][3]["token"] == "DEAD"
+    assert isinstance(delete, dict)
+    assert delete["arguments"][1]["type"] == "pure-token"
+    assert delete["arguments"][1]["token"] == "FORCE"
+
+
+def test_docs_put_options_that_stand_instead_of_a_parameter_into_one_choice() -> None:
+    discard = command_docs([b"JOB.DISCARD"])["job.discard"]
+
+    assert isinstance(discard, dict)
+    (choice,) = discard["arguments"]
+    assert choice["type"] == "oneof"
+    job_id, block = choice["arguments"]
+    assert job_id["name"] == "id"
+    assert block["type"] == "block"
+    assert [option.get("flags") for option in block["arguments"]] == [
+        None,
+        *[[Simple("optional")]] * 4,
+    ]
+
+
+def test_docs_put_words_into_one_choice() -> None:
+    submit = command_docs([b"JOB.SUBMIT"])["job.submit"]
+
+    assert isinstance(submit, dict)
+    (jitter,) = [each for each in submit["arguments"] if each.get("token") == "RETRY-JITTER"]
+    assert jitter == {
+        "name": "retry-jitter",
+        "type": "oneof",
+        "token": "RETRY-JITTER",
+        "arguments": [
+            {"name": "full", "type": "pure-token", "display_text": "full", "token": "FULL"},
+            {"name": "none", "type": "pure-token", "display_text": "none", "token": "NONE"},
+        ],
+        "flags": [Simple("optional")],
+    }
+
+
+def test_docs_put_two_values_of_one_option_into_a_block() -> None:
+    setting = command_docs([b"QUEUE.SET"])["queue.set"]
+
+    assert isinstance(setting, dict)
+    (weight,) = [each for each in setting["arguments"] if each.get("token") == "WEIGHT"]
+    assert weight["type"] == "block"
+    assert [value["name"] for value in weight["arguments"]] == ["tenant", "n"]
 
 
 def test_docs_mark_what_may_be_left_out() -> None:

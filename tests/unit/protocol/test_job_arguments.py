@@ -2,7 +2,7 @@
 
 import pytest
 
-from penstock.protocol.job_arguments import WaitArguments
+from penstock.protocol.job_arguments import CancelArguments, WaitArguments
 from tests.unit.protocol.readers import read
 
 
@@ -11,6 +11,11 @@ from tests.unit.protocol.readers import read
     [
         ("JOB.WAIT 7", WaitArguments(7, 3_600_000)),
         ("JOB.WAIT 7 WAIT 5", WaitArguments(7, 5)),
+        ("JOB.CANCEL 7", CancelArguments(7)),
+        (
+            "JOB.CANCEL 7 reason 'not needed, after all'",
+            CancelArguments(7, "not needed, after all"),
+        ),
         ("JOB.SHOW 9223372036854775807", 2**63 - 1),
     ],
 )

@@ -10,7 +10,6 @@ import pytest
 from penstock.protocol import reference
 from penstock.protocol.commands import COMMANDS
 from penstock.protocol.errors import ErrorCode
-from penstock.protocol.options import CALL_OPTIONS, CLAIM_OPTIONS
 
 ROOT: Final = Path(__file__).parents[3]
 PAGE: Final = ROOT / "docs" / "protocol.md"
@@ -34,8 +33,9 @@ def test_the_page_has_every_command_with_its_syntax() -> None:
 def test_the_page_has_every_option_and_code() -> None:
     page = PAGE.read_text(encoding="utf-8")
 
-    for option in (*CALL_OPTIONS, *CLAIM_OPTIONS):
-        assert f"| `{option.keyword}` {option.value} |" in page
+    for command in COMMANDS.values():
+        for option in command.options:
+            assert f"\n| `{option.keyword}`" in page
     for code in ErrorCode:
         assert f"\n| {code.value} | " in page
 

@@ -4,6 +4,7 @@ import pytest
 
 from penstock.protocol import replies
 from penstock.protocol.errors import ErrorCode
+from penstock.protocol.reader import Push, ReplyReader
 from penstock.protocol.replies import ErrorReply, Simple, Value, Verbatim, encode
 
 
@@ -49,6 +50,10 @@ def test_a_value_has_one_form_in_each_version(
         (replies.bulk(b"\x00"), b"\x00"),
         (replies.error(ErrorCode.DEAD, "job 7"), ErrorReply("DEAD", "job 7")),
         (replies.array([replies.integer(1), replies.bulk(b"x")]), [1, b"x"]),
+        (
+            replies.claimed_job(7, 2, b"q", b"add", b"[1]", 500, (1, 3)),
+            [7, 2, b"q", b"add", b"[1]", 500, 1, 3],
+        ),
         (replies.claimed_job(7, 2, b"q", b"add", b"[1]", 500), [7, 2, b"q", b"add", b"[1]", 500]),
         (replies.OK, Simple("OK")),
         (replies.PONG, Simple("PONG")),
@@ -72,3 +77,10 @@ def test_line_breaks_in_an_error_cannot_forge_a_reply() -> None:
 
 def test_an_error_with_text_that_is_not_unicode_goes_out_escaped() -> None:
     assert replies.error(ErrorCode.ERR, "\udc80") == b"-ERR \\udc80\r\n"
+
+
+def test_a_worker_is_told_of_a_cancellation_by_a_push() -> None:
+    reader = ReplyReader()
+    reader.feed(replies.cancel_push(17, 2))
+
+    assert reader.next() == Push([b"cancel", 17, 2])

@@ -4,9 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from penstock.config import limits
 from penstock.protocol.errors import ArgumentError
 from penstock.protocol.submit_arguments import (
     CallArguments,
+    RetryArguments,
     SubmitArguments,
     parse_call,
     parse_submit,
@@ -30,6 +32,44 @@ from tests.unit.protocol.readers import words
             SubmitArguments("add", b"x", priority=4_294_967_295, delay_ms=31_622_400_000),
         ),
         ("JOB.SUBMIT add x KEY 'ключ 1'", SubmitArguments("add", b"x", key="ключ 1")),
+        (
+            "JOB.SUBMIT add x TENANT acme GROUP 'order 7' DEADLINE 9 KEEP 8 KEY k WINDOW 6",
+            SubmitArguments(
+                "add",
+                b"x",
+                key="k",
+                tenant="acme",
+                group="order 7",
+                deadline_ms=9,
+                keep_ms=8,
+                window_ms=6,
+            ),
+        ),
+        ("JOB.SUBMIT add x replace KEY k", SubmitArguments("add", b"x", key="k", replace=True)),
+        (
+            "JOB.SUBMIT add x DELAY 5 DEADLINE 6",
+            SubmitArguments("add", b"x", delay_ms=5, deadline_ms=6),
+        ),
+        (
+            "JOB.SUBMIT add x RETRY-CAP 9",
+            SubmitArguments("add", b"x", retry=RetryArguments(cap_ms=9)),
+        ),
+        (
+            "JOB.SUBMIT add x RETRY-JITTER None RETRY-CAP 9 RETRY-BASE 9",
+            SubmitArguments("add", b"x", retry=RetryArguments(9, 9, False)),
+        ),
+        (
+            "JOB.SUBMIT add x RETRY-JITTER full",
+            SubmitArguments("add", b"x", retry=RetryArguments(jitter=True)),
+        ),
+        (
+            "JOB.SUBMIT add x RETRY-DELAYS 0",
+            SubmitArguments("add", b"x", retry=RetryArguments(delays_ms=(0,))),
+        ),
+        (
+            "JOB.SUBMIT add x RETRY-DELAYS 1000,60000,5",
+            SubmitArguments("add", b"x", retry=RetryArguments(delays_ms=(1000, 60_000, 5))),
+        ),
         ("JOB.SUBMIT add x QUEUE QUEUE", SubmitArguments("add", b"x", "QUEUE")),
     ],
 )
@@ -41,6 +81,12 @@ def test_submit_is_read(line: str, value: SubmitArguments) -> None:
     ("line", "value"),
     [
         ("JOB.CALL add x", CallArguments(SubmitArguments("add", b"x"), 3_600_000)),
+        (
+            "JOB.CALL add x KEY k WINDOW 5 DEADLINE 7 WAIT 9",
+            CallArguments(
+                SubmitArguments("add", b"x", key="k", window_ms=5, deadline_ms=7), wait_ms=9
+            ),
+        ),
         ("JOB.CALL add x WAIT 0", CallArguments(SubmitArguments("add", b"x"), 0)),
         (
             "JOB.CALL add x wait 5 KEY k",
@@ -76,6 +122,36 @@ def test_a_key_has_a_longest_length(length: int, fits: bool) -> None:
     else:
         with pytest.raises(ArgumentError, match="KEY must be 1 to 255 bytes"):
             parse_submit(arguments)
+
+
+@pytest.mark.parametrize("count", [1, limits.RETRY_DELAYS_MAX])
+def test_as_many_delays_are_read_as_are_allowed(count: int) -> None:
+    delays = b",".join([b"7"] * count)
+
+    submit = parse_submit([b"JOB.SUBMIT", b"add", b"", b"RETRY-DELAYS", delays])
+
+    assert submit.retry == RetryArguments(delays_ms=(7,) * count)
+
+
+def test_more_delays_are_refused() -> None:
+    delays = b",".join([b"7"] * (limits.RETRY_DELAYS_MAX + 1))
+
+    with pytest.raises(ArgumentError, match="RETRY-DELAYS takes at most 100 numbers"):
+        parse_submit([b"JOB.SUBMIT", b"add", b"", b"RETRY-DELAYS", delays])
+
+
+@given(st.permutations(["KEY k", "WINDOW 1", "TENANT t", "GROUP g", "DEADLINE 2", "RETRY-CAP 3"]))
+def test_policies_mean_the_same_in_any_order(options: list[str]) -> None:
+    assert parse_submit(words(f"JOB.SUBMIT add x {' '.join(options)}")) == SubmitArguments(
+        "add",
+        b"x",
+        key="k",
+        tenant="t",
+        group="g",
+        deadline_ms=2,
+        retry=RetryArguments(cap_ms=3),
+        window_ms=1,
+    )
 
 
 @given(st.permutations(["QUEUE q", "PRIORITY 1", "DELAY 2", "TIMEOUT 3", "ATTEMPTS 4", "KEY k"]))
