@@ -18,6 +18,9 @@ from penstock.client.blocking_client import Client
 from penstock.client.errors import (
     ConnectionLost,
     JobFailed,
+    NotAcknowledged,
+    OutboxFull,
+    OutboxUnusable,
     OutcomeUnknown,
     PenstockError,
     ProtocolError,
@@ -27,19 +30,31 @@ from penstock.client.errors import (
 )
 from penstock.client.info import Claim, FailedAttempt, JobInfo, QueueInfo
 from penstock.client.job import AsyncJob, Job
+from penstock.client.outbox import Outbox
+from penstock.client.outbox_entry import Entry, EntryState, OutboxStatus
+from penstock.client.outbox_job import AsyncOutboxJob, OutboxJob
 from penstock.client.pipeline import Pending, Pipeline
 from penstock.client.tasks import TaskLike
 
 __all__ = [
     "AsyncClient",
     "AsyncJob",
+    "AsyncOutboxJob",
     "Claim",
     "Client",
     "ConnectionLost",
+    "Entry",
+    "EntryState",
     "FailedAttempt",
     "Job",
     "JobFailed",
     "JobInfo",
+    "NotAcknowledged",
+    "Outbox",
+    "OutboxFull",
+    "OutboxJob",
+    "OutboxStatus",
+    "OutboxUnusable",
     "OutcomeUnknown",
     "Pending",
     "PenstockError",

@@ -2,6 +2,7 @@
 
 import asyncio
 import copy
+import os
 import socket
 from collections.abc import Coroutine, Sequence
 from types import TracebackType
@@ -9,6 +10,7 @@ from typing import Any, ParamSpec, Self, TypeVar, Unpack, overload
 
 from penstock.client import requests
 from penstock.client.async_connection import AsyncConnection
+from penstock.client.blocking_connection import BlockingConnection
 from penstock.client.composer import Composer
 from penstock.client.endpoint import parse_endpoint
 from penstock.client.errors import JobFailed, PenstockError
@@ -16,9 +18,20 @@ from penstock.client.info import Claim, JobInfo, QueueInfo
 from penstock.client.job import AsyncJob
 from penstock.client.keys import KeySource
 from penstock.client.options import Given, Options
+from penstock.client.outbox import Outbox, outbox_of
+from penstock.client.outbox_batches import OutboxBatches
+from penstock.client.outbox_entry import read_entry
+from penstock.client.outbox_job import AsyncOutboxJob
 from penstock.client.requests import Request
 from penstock.client.session import greeting
-from penstock.client.tasks import AnyTask, TaskLike, decode_json, decoder_of, keep_bytes
+from penstock.client.tasks import (
+    AnyTask,
+    Decode,
+    TaskLike,
+    decode_json,
+    decoder_of,
+    keep_bytes,
+)
 from penstock.config.limits import CLAIM_WAIT_MS_DEFAULT, CLIENT_RETRY_MS_DEFAULT
 
 P = ParamSpec("P")
@@ -40,6 +53,10 @@ class AsyncClient:
 
     Cancelling a verb drops its reply and keeps the order. A request that was sent is carried out,
     except for `claim`, whose jobs are released.
+
+    With an *outbox*, the path of a file or an `Outbox`, submissions are written to that file and
+    sent from there, by a thread with a connection of its own; `submit` needs no server then, and
+    entering does not connect.
     """
 
     def __init__(
@@ -49,10 +66,17 @@ class AsyncClient:
         password: str | None = None,
         name: str | None = None,
         retry_ms: int = CLIENT_RETRY_MS_DEFAULT,
+        outbox: str | os.PathLike[str] | Outbox | None = None,
     ) -> None:
-        self._connection = AsyncConnection(
-            parse_endpoint(server), greeting(password, name), retry_ms / 1000
-        )
+        endpoint = parse_endpoint(server)
+        hello = greeting(password, name)
+        self._connection = AsyncConnection(endpoint, hello, retry_ms / 1000)
+        self._outbox: Outbox | None = None
+        self._batches: OutboxBatches | None = None
+        if outbox is not None:
+            self._outbox = outbox_of(outbox)
+            self._outbox.attach(lambda: BlockingConnection(endpoint, hello, 0.0))
+            self._batches = OutboxBatches(self._outbox)
         self._socket: socket.socket | None = None
         self._composer = Composer(Options(), KeySource())
         self._tasks: asyncio.TaskGroup | None = None
@@ -65,6 +89,8 @@ class AsyncClient:
         """Make a client of a connected socket. When that is lost, nothing is sent again."""
         client = cls.__new__(cls)
         client._connection = AsyncConnection(None, greeting(password, name), 0.0)
+        client._outbox = None
+        client._batches = None
         client._socket = sock
         client._composer = Composer(Options(), KeySource())
         client._tasks = None
@@ -72,7 +98,12 @@ class AsyncClient:
         return client
 
     async def __aenter__(self) -> Self:
-        await self._connection.open(self._socket)
+        if self._batches is not None:
+            # The server may be away: that is what an outbox is for.
+            self._connection.open_later()
+            await self._batches.open()
+        else:
+            await self._connection.open(self._socket)
         # asyncio's own group: unlike anyio's it may be left by another task than entered it, as
         # fixtures and some frameworks' lifespans do.
         self._tasks = await asyncio.TaskGroup().__aenter__()
@@ -91,6 +122,8 @@ class AsyncClient:
         if self._keeper is not None:
             self._keeper.cancel()
         try:
+            if self._batches is not None:
+                await self._batches.close()
             await self._connection.close()
         finally:
             # An error of the block passes as it is; the group would wrap it.
@@ -111,6 +144,19 @@ class AsyncClient:
         changed._composer = self._composer.changed(given)
         return changed
 
+    @property
+    def outbox(self) -> Outbox:
+        """The outbox: what is pending, acknowledged, refused.
+
+        Its questions are short reads of a local file and are not awaited; run `flush` in a thread.
+
+        Raises:
+            RuntimeError: the client has none.
+        """
+        if self._outbox is None:
+            raise RuntimeError('this client has no outbox; make it with AsyncClient(outbox="path")')
+        return self._outbox
+
     # --- submitting ----------------------------------------------------------------------------
 
     @overload
@@ -124,16 +170,16 @@ class AsyncClient:
     @overload
     async def submit(self, task: str, /, *args: object, **kwargs: object) -> AsyncJob[Any]: ...
     async def submit(self, task: AnyTask, /, *args: object, **kwargs: object) -> AsyncJob[Any]:
-        """Submit a job; it is on disk when this returns.
+        """Submit a job; it is on disk when this returns: the server's, or with an outbox ours.
 
         Cancelling leaves open whether it was accepted.
 
         Raises:
             Refused: the server declined it. OutcomeUnknown: nobody knows whether it was accepted.
             ConnectionLost: it was not accepted.
+            OutboxFull, OutboxUnusable: with an outbox, instead of these; it was not written.
         """
-        job_id = await self._connection.perform(self._composer.submit(task, args, kwargs))
-        return AsyncJob(job_id, self.perform, self._composer.wait_ms, decoder_of(task))
+        return await self._submit(self._composer.submit(task, args, kwargs), decoder_of(task))
 
     @overload
     async def call(
@@ -156,8 +202,7 @@ class AsyncClient:
 
     async def submit_raw(self, task: str, payload: bytes) -> AsyncJob[bytes]:
         """Submit a job whose payload and result are bytes."""
-        job_id = await self._connection.perform(self._composer.submit_raw(task, payload))
-        return AsyncJob(job_id, self.perform, self._composer.wait_ms, keep_bytes)
+        return await self._submit(self._composer.submit_raw(task, payload), keep_bytes)
 
     async def call_raw(self, task: str, payload: bytes) -> bytes:
         """Submit a job whose payload and result are bytes, and wait for its result."""
@@ -245,6 +290,14 @@ class AsyncClient:
             if self._connection.is_quick:
                 failed.traceback = await self._last_error(failed.job_id)
             raise
+
+    async def _submit(self, request: Request[int], decode: Decode) -> AsyncJob[Any]:
+        wait_ms = self._composer.wait_ms
+        if self._batches is None:
+            job_id = await self._connection.perform(request)
+            return AsyncJob(job_id, self.perform, wait_ms, decode)
+        fate = await self._batches.add(read_entry(request.stem, request.key))
+        return AsyncOutboxJob(self.outbox, fate, self.perform, wait_ms, decode)
 
     async def _last_error(self, job_id: int) -> str:
         try:

@@ -116,6 +116,13 @@ class AsyncConnection(asyncio.Protocol):
             self._opened = None
         self._closed = None
 
+    def open_later(self) -> None:
+        """Connect with the first request instead, which is given up as after a lost connection."""
+        if self._closed == _CLOSED:
+            raise ConnectionLost(_CLOSED)
+        self._loop = asyncio.get_running_loop()
+        self._closed = None
+
     async def keep_connected(self) -> None:
         """Connect again whenever the connection was lost and somebody wants it, until cancelled."""
         assert self._endpoint is not None

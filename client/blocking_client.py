@@ -1,6 +1,7 @@
 """The blocking client: each verb waits for its reply."""
 
 import copy
+import os
 from collections.abc import Coroutine
 from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar, Unpack, overload
@@ -14,10 +15,20 @@ from penstock.client.info import JobInfo, QueueInfo
 from penstock.client.job import Job
 from penstock.client.keys import KeySource
 from penstock.client.options import Given, Options
+from penstock.client.outbox import Outbox, outbox_of
+from penstock.client.outbox_entry import read_entry
+from penstock.client.outbox_job import OutboxJob
 from penstock.client.pipeline import Pipeline
 from penstock.client.requests import Request
 from penstock.client.session import greeting
-from penstock.client.tasks import AnyTask, TaskLike, decode_json, decoder_of, keep_bytes
+from penstock.client.tasks import (
+    AnyTask,
+    Decode,
+    TaskLike,
+    decode_json,
+    decoder_of,
+    keep_bytes,
+)
 from penstock.config.limits import CLIENT_RETRY_MS_DEFAULT
 
 P = ParamSpec("P")
@@ -35,6 +46,9 @@ class Client:
 
     Threads may share a client: they take turns, and a call of one keeps the others waiting. There
     is no thread behind it. Use one client per thread, or `AsyncClient`, where that matters.
+
+    With an *outbox*, the path of a file or an `Outbox`, submissions are written to that file and
+    sent from there, by a thread with a connection of its own; `submit` needs no server then.
     """
 
     def __init__(
@@ -44,14 +58,22 @@ class Client:
         password: str | None = None,
         name: str | None = None,
         retry_ms: int = CLIENT_RETRY_MS_DEFAULT,
+        outbox: str | os.PathLike[str] | Outbox | None = None,
     ) -> None:
-        self._connection = BlockingConnection(
-            parse_endpoint(server), greeting(password, name), retry_ms / 1000
-        )
+        endpoint = parse_endpoint(server)
+        hello = greeting(password, name)
+        self._connection = BlockingConnection(endpoint, hello, retry_ms / 1000)
         self._composer = Composer(Options(), KeySource())
+        self._outbox = None if outbox is None else outbox_of(outbox)
+        if self._outbox is not None:
+            self._outbox.attach(lambda: BlockingConnection(endpoint, hello, 0.0))
 
     def __enter__(self) -> Self:
-        self._connection.open()
+        if self._outbox is not None:
+            # The server may be away: that is what an outbox is for.
+            self._outbox.open()
+        else:
+            self._connection.open()
         return self
 
     def __exit__(
@@ -63,8 +85,26 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Close the connection, for all copies that share it; what was submitted goes on."""
-        self._connection.close()
+        """Close the connection, for all copies that share it; what was submitted goes on.
+
+        An outbox is closed as well, which may wait a second for what is pending.
+        """
+        try:
+            if self._outbox is not None:
+                self._outbox.close()
+        finally:
+            self._connection.close()
+
+    @property
+    def outbox(self) -> Outbox:
+        """The outbox: what is pending, acknowledged, refused.
+
+        Raises:
+            RuntimeError: the client has none.
+        """
+        if self._outbox is None:
+            raise RuntimeError('this client has no outbox; make it with Client(outbox="path")')
+        return self._outbox
 
     def options(self, **given: Unpack[Given]) -> Self:
         """Return a copy with other options, over the same connection.
@@ -89,14 +129,14 @@ class Client:
     @overload
     def submit(self, task: str, /, *args: object, **kwargs: object) -> Job[Any]: ...
     def submit(self, task: AnyTask, /, *args: object, **kwargs: object) -> Job[Any]:
-        """Submit a job; it is on disk when this returns.
+        """Submit a job; it is on disk when this returns: the server's, or with an outbox ours.
 
         Raises:
             Refused: the server declined it. OutcomeUnknown: nobody knows whether it was accepted.
             ConnectionLost: it was not accepted.
+            OutboxFull, OutboxUnusable: with an outbox, instead of these; it was not written.
         """
-        job_id = self.perform(self._composer.submit(task, args, kwargs))
-        return Job(job_id, self.perform, self._composer.wait_ms, decoder_of(task))
+        return self._submit(self._composer.submit(task, args, kwargs), decoder_of(task))
 
     @overload
     def call(
@@ -117,8 +157,7 @@ class Client:
 
     def submit_raw(self, task: str, payload: bytes) -> Job[bytes]:
         """Submit a job whose payload and result are bytes."""
-        job_id = self.perform(self._composer.submit_raw(task, payload))
-        return Job(job_id, self.perform, self._composer.wait_ms, keep_bytes)
+        return self._submit(self._composer.submit_raw(task, payload), keep_bytes)
 
     def call_raw(self, task: str, payload: bytes) -> bytes:
         """Submit a job whose payload and result are bytes, and wait for its result."""
@@ -126,7 +165,7 @@ class Client:
 
     def pipeline(self) -> Pipeline:
         """Return a block whose requests are sent together at its end."""
-        return Pipeline(self._composer, self._connection, self.perform)
+        return Pipeline(self._composer, self._connection, self.perform, self._outbox)
 
     # --- asking --------------------------------------------------------------------------------
 
@@ -166,6 +205,13 @@ class Client:
         except JobFailed as failed:
             failed.traceback = self._last_error(failed.job_id)
             raise
+
+    def _submit(self, request: Request[int], decode: Decode) -> Job[Any]:
+        wait_ms = self._composer.wait_ms
+        if self._outbox is None:
+            return Job(self.perform(request), self.perform, wait_ms, decode)
+        (fate,) = self._outbox.add([read_entry(request.stem, request.key)])
+        return OutboxJob(self._outbox, fate, self.perform, wait_ms, decode)
 
     def _last_error(self, job_id: int) -> str:
         try:

@@ -3,6 +3,7 @@
 There is no thread behind it. A lock lets threads take turns, one exchange at a time.
 """
 
+import contextlib
 import os
 import select
 import socket
@@ -112,6 +113,13 @@ class BlockingConnection:
         with self._lock:
             self._closed = True
             self._disconnect("the client was closed")
+
+    def abort(self) -> None:
+        """Break the connection, so that an exchange of another thread ends at once."""
+        sock = self._socket
+        if sock is not None:
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
 
     def _check_process(self) -> None:
         if self._process != os.getpid():

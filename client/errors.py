@@ -84,5 +84,17 @@ class OutcomeUnknown(PenstockError):
         self.key = key
 
 
+class OutboxFull(PenstockError):
+    """The outbox took nothing of this: it is at its high-water mark, or its disk is full."""
+
+
+class OutboxUnusable(PenstockError):
+    """The outbox's file cannot be used: it is damaged, another program's, gone or closed."""
+
+
+class NotAcknowledged(PenstockError):
+    """The wait ended before the server had the submission. It stays in the outbox and is sent."""
+
+
 class ProtocolError(PenstockError):
     """The server's reply is not what the protocol says: another server, or another version."""

@@ -5,6 +5,7 @@ from typing import Any, Generic, TypeVar
 
 from penstock.client import requests
 from penstock.client.info import JobInfo
+from penstock.client.outbox_entry import EntryState
 from penstock.client.requests import Request
 from penstock.client.tasks import Decode
 
@@ -27,6 +28,15 @@ class Job(Generic[R]):
         self._perform = perform
         self._wait_ms = wait_ms
         self._decode = decode
+
+    @property
+    def state(self) -> EntryState:
+        """Whether the server has it: always so, unless it was submitted through an outbox."""
+        return EntryState.ACKNOWLEDGED
+
+    def wait_acknowledged(self, wait_ms: int | None = None) -> int:
+        """Return the id; of a job that was submitted through an outbox, wait for it."""
+        return self.id
 
     def result(self, wait_ms: int | None = None) -> R:
         """Wait until the job finished and return its result.
@@ -66,6 +76,15 @@ class AsyncJob(Generic[R]):
         self._perform = perform
         self._wait_ms = wait_ms
         self._decode = decode
+
+    @property
+    def state(self) -> EntryState:
+        """Whether the server has it: always so, unless it was submitted through an outbox."""
+        return EntryState.ACKNOWLEDGED
+
+    async def wait_acknowledged(self, wait_ms: int | None = None) -> int:
+        """Return the id; of a job that was submitted through an outbox, wait for it."""
+        return self.id
 
     async def result(self, wait_ms: int | None = None) -> R:
         """Wait until the job finished and return its result.

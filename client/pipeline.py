@@ -15,6 +15,10 @@ from penstock.client.errors import JobFailed, PenstockError
 from penstock.client.info import JobInfo, QueueInfo
 from penstock.client.job import Job
 from penstock.client.options import Given
+from penstock.client.outbox import Outbox
+from penstock.client.outbox_entry import NewEntry, read_entry
+from penstock.client.outbox_fates import Fate
+from penstock.client.outbox_job import OutboxJob
 from penstock.client.requests import Request
 from penstock.client.tasks import AnyTask, Decode, TaskLike, decode_json, decoder_of, keep_bytes
 from penstock.config.limits import CLIENT_PIPELINE_REQUESTS_MAX
@@ -65,6 +69,16 @@ class Pending(Generic[T]):
             except PenstockError as error:
                 self._error = error
 
+    def succeed(self, value: T) -> None:
+        """Take what did not come by a reply."""
+        self._is_known = True
+        self._value = value
+
+    def fail(self, error: PenstockError) -> None:
+        """Take why there is nothing."""
+        self._is_known = True
+        self._error = error
+
     def _require_known(self) -> None:
         if not self._is_known:
             raise RuntimeError("the pipeline is sent at the end of its `with` block")
@@ -76,14 +90,21 @@ class Pipeline:
     Leaving the block sends what was collected and waits for all of it; if any failed, the first
     error is raised, and every result can still be asked for. After an exception in the block
     nothing more is sent. A long pipeline is sent piece by piece as it is collected.
+
+    With an outbox its submissions are written there, all or none, before the rest is sent.
     """
 
     def __init__(
-        self, composer: Composer, connection: BlockingConnection, perform: Perform
+        self,
+        composer: Composer,
+        connection: BlockingConnection,
+        perform: Perform,
+        outbox: Outbox | None = None,
     ) -> None:
         self._perform = perform
         self._composer = composer
-        self._batch = _Batch(connection)
+        self._outbox = outbox
+        self._batch = _Batch(connection, outbox)
 
     def options(self, **given: Unpack[Given]) -> Self:
         """Return a view of this pipeline with other options; its requests join the same order.
@@ -170,7 +191,12 @@ class Pipeline:
     # --- inside --------------------------------------------------------------------------------
 
     def _collect_job(self, request: Request[int], decode: Decode) -> Pending[Job[Any]]:
-        read = partial(_read_job, self._perform, self._composer.wait_ms, decode)
+        wait_ms = self._composer.wait_ms
+        if self._outbox is not None:
+            entry = read_entry(request.stem, request.key)
+            make = partial(_outbox_job, self._outbox, self._perform, wait_ms, decode)
+            return self._batch.collect_entry(entry, make)
+        read = partial(_read_job, self._perform, wait_ms, decode)
         return self._collect(structs.replace(request, read=read))
 
     def _collect(self, request: Request[Any]) -> Pending[Any]:
@@ -180,9 +206,11 @@ class Pipeline:
 class _Batch:
     """What a pipeline has collected; its views with other options share it."""
 
-    def __init__(self, connection: BlockingConnection) -> None:
+    def __init__(self, connection: BlockingConnection, outbox: Outbox | None) -> None:
         self._connection = connection
+        self._outbox = outbox
         self._collected: list[tuple[Request[Any], Pending[Any]]] = []
+        self._entries: list[tuple[NewEntry, Callable[[Fate], Job[Any]], Pending[Any]]] = []
         self._count = 0
         self._failed_count = 0
         self._first_error: PenstockError | None = None
@@ -194,8 +222,16 @@ class _Batch:
             self.send()
         return pending
 
+    def collect_entry(self, entry: NewEntry, make: Callable[[Fate], Job[Any]]) -> Pending[Any]:
+        pending: Pending[Any] = Pending()
+        self._entries.append((entry, make, pending))
+        if len(self._entries) >= CLIENT_PIPELINE_REQUESTS_MAX:
+            self.send()
+        return pending
+
     def forget(self) -> None:
         self._collected.clear()
+        self._entries.clear()
 
     def raise_first_error(self) -> None:
         if self._first_error is None:
@@ -207,6 +243,8 @@ class _Batch:
         raise self._first_error
 
     def send(self) -> None:
+        if self._entries:
+            self._write_entries()
         collected, self._collected = self._collected, []
         slots = self._connection.perform_all([request for request, _ in collected])
         self._count += len(collected)
@@ -222,6 +260,22 @@ class _Batch:
         if failed:
             self._explain(failed)
 
+    def _write_entries(self) -> None:
+        """Write what goes to the outbox, in one transaction."""
+        assert self._outbox is not None
+        entries, self._entries = self._entries, []
+        self._count += len(entries)
+        try:
+            fates = self._outbox.add([entry for entry, _, _ in entries])
+        except PenstockError as error:
+            self._failed_count += len(entries)
+            self._first_error = self._first_error or error
+            for _, _, pending in entries:
+                pending.fail(error)
+            return
+        for (_, make, pending), fate in zip(entries, fates, strict=True):
+            pending.succeed(make(fate))
+
     def _explain(self, failed: list[JobFailed]) -> None:
         """Fetch the tracebacks of jobs that failed, as far as they are there."""
         asked = [requests.show(error.job_id) for error in failed]
@@ -232,6 +286,12 @@ class _Batch:
             shown.settle(request, slot)
             if shown.error is None and shown.value.errors:
                 error.traceback = shown.value.errors[-1].error
+
+
+def _outbox_job(
+    outbox: Outbox, perform: Perform, wait_ms: int | None, decode: Decode, fate: Fate
+) -> Job[Any]:
+    return OutboxJob(outbox, fate, perform, wait_ms, decode)
 
 
 def _read_job(perform: Perform, wait_ms: int | None, decode: Decode, reply: Reply) -> Job[Any]:

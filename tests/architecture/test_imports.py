@@ -18,6 +18,9 @@ STORE = modules("jobs/store")
 WIRE = modules("protocol")
 ALL = modules(*PACKAGES)
 
+# The server's store, and the client's outbox: a local file of its own.
+ADAPTERS = ("jobs/store/sqlite/", "client/outbox_file.py", "client/outbox_opening.py")
+
 # A program that is run to write a page of the documents does read and write files.
 GENERATORS = {"protocol/reference.py"}
 
@@ -49,7 +52,7 @@ def test_only_the_metrics_page_knows_prometheus(path: Path) -> None:
 
 @pytest.mark.parametrize("path", ALL, ids=name)
 def test_only_the_adapter_knows_its_database(path: Path) -> None:
-    allowed = name(path).startswith("jobs/store/sqlite/")
+    allowed = name(path).startswith(ADAPTERS)
 
     assert allowed or offences(path, ("aiosqlite", "sqlite3")) == []
 
