@@ -4,71 +4,60 @@ It passes the same suite as the others, so it is a fake that may be trusted; wha
 is survive the process. A batch is checked whole before anything of it is written.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 
-from msgspec import Struct, field
 from msgspec.structs import replace
 
-from penstock.jobs.model import FINISHED, FailedAttempt, Job, JobId, QueueName, State
-from penstock.jobs.store.ordered import OrderedIds
-from penstock.jobs.store.port import (
-    Batch,
-    Commit,
-    DueQuestion,
-    HeadQuestion,
-    JobRecord,
-    KeyHolder,
-    Removal,
-    Snapshot,
-    Submission,
-)
-
-
-class _Kept(Struct):
-    """What is kept of one job."""
-
-    job: Job
-    payload: bytes
-    fingerprint: bytes
-    result: bytes | None = None
-    failed_attempts: list[FailedAttempt] = field(default_factory=list)
+from penstock.jobs.model import FINISHED, Instant, Job, JobId, QueueName, State
+from penstock.jobs.store.memory_answers import answer
+from penstock.jobs.store.memory_jobs import Group, KeptJobs
+from penstock.jobs.store.memory_rules import check, with_changes_of, with_rewrite_of
+from penstock.jobs.store.port import EPOCH, Batch, Commit, KeyHolder, Purged, PurgeSlice, Snapshot
 
 
 class MemoryStore:
     """Keep jobs for as long as this object lives."""
 
     def __init__(self) -> None:
-        self._jobs: dict[JobId, _Kept] = {}
-        self._keys: dict[str, JobId] = {}
-        self._next_id = 1
-        self._ready: dict[QueueName, OrderedIds] = {}
-        self._scheduled = OrderedIds()
-        self._finished = OrderedIds()
+        self._kept = KeptJobs()
+        self._settings: dict[QueueName, bytes] = {}
 
-    async def load(self) -> Snapshot:
+    async def load(self, now: Instant = EPOCH, cancelled_keep_ms: int = 0) -> Snapshot:
         """Return what the broker starts from, after ending the leases of the last run."""
-        claimed = [kept.job for kept in self._jobs.values() if kept.job.state is State.CLAIMED]
+        jobs = [kept.job for kept in self._kept.by_id.values()]
+        claimed = [job for job in jobs if job.state is State.CLAIMED]
         for job in claimed:
-            self._update(replace(job, state=State.READY, claimed_at=None))
-        counts = Counter((kept.job.queue, kept.job.state) for kept in self._jobs.values())
-        return Snapshot(JobId(self._next_id), dict(counts), len(claimed))
+            self._kept.change(_lease_ended(job, now, cancelled_keep_ms))
+        self._promote(_groups_of(claimed), now)
+        counts = Counter((kept.job.queue, kept.job.state) for kept in self._kept.by_id.values())
+        return Snapshot(JobId(self._kept.next_id), dict(counts), len(claimed), dict(self._settings))
 
     async def commit(self, batch: Batch) -> Commit:
         """Write a batch and answer its questions."""
-        self._check(batch)
+        check(self._kept, batch)
         commit = Commit()
-        if batch.removal is not None:
-            commit.removed = self._remove(batch.removal)
-        commit.duplicates = self._submit(batch.submissions)
+        groups: set[Group] = set()  # Those in which somebody's turn may have come.
+        commit.removed = self._remove(batch)
+        commit.purged = [self._purge(purge, groups) for purge in batch.purges]
+        self._submit(batch, commit)
         for job in batch.updates:
-            self._update(job)
+            self._kept.change(with_changes_of(self._kept.by_id[job.id].job, job))
+        for job in batch.rewrites:
+            self._kept.change(with_rewrite_of(self._kept.by_id[job.id].job, job))
         for job_id, result in batch.results:
-            self._jobs[job_id].result = result
-        for failed_attempt in batch.failed_attempts:
-            self._jobs[failed_attempt.job_id].failed_attempts.append(failed_attempt)
-        self._answer(batch, commit)
+            self._kept.by_id[job_id].result = result
+        for failed in batch.failed_attempts:
+            self._kept.by_id[failed.job_id].failed_attempts.append(failed)
+        for queue, settings in batch.settings:
+            if settings is None:
+                self._settings.pop(queue, None)
+            else:
+                self._settings[queue] = settings
+        groups |= _groups_of((*batch.updates, *batch.rewrites))
+        commit.promoted = self._promote(groups, batch.now)
+        answer(self._kept, batch, commit)
         return commit
 
     async def rest(self) -> None:
@@ -79,131 +68,69 @@ class MemoryStore:
 
     # --- writing -------------------------------------------------------------------------------
 
-    def _check(self, batch: Batch) -> None:
-        """Assert the port's rules, before anything changes."""
-        submitted = {submission.job.id for submission in batch.submissions}
-        assert len(submitted) == len(batch.submissions), "a job is submitted once"
-        assert submitted.isdisjoint(self._jobs), "the ids of submitted jobs are new"
-        for submission in batch.submissions:
-            assert submission.job == _as_new(submission.job), "a submitted job is new"
-        updated = {job.id for job in batch.updates}
-        assert len(updated) == len(batch.updates), "a job is updated once a batch"
-        for job in batch.updates:
-            known = self._jobs[job.id].job
-            assert known.state not in FINISHED, "a finished job does not change"
-            assert job == _with_changes_of(known, job), "what a submission fixed does not change"
-        for job_id, _ in batch.results:
-            assert self._jobs[job_id].result is None, "a job has one result"
-        attempts = [(failed.job_id, failed.attempt) for failed in batch.failed_attempts]
-        assert len(set(attempts)) == len(attempts), "an attempt fails once"
-        for job_id, attempt in attempts:
-            failed_attempts = self._jobs[job_id].failed_attempts
-            assert all(failed.attempt != attempt for failed in failed_attempts)
-
-    def _submit(self, submissions: Iterable[Submission]) -> dict[JobId, KeyHolder]:
-        duplicates: dict[JobId, KeyHolder] = {}
-        for submission in submissions:
-            job = submission.job
-            if job.key is not None:
-                holder_id = self._keys.setdefault(job.key, job.id)
-                if holder_id != job.id:
-                    same = self._jobs[holder_id].fingerprint == submission.fingerprint
-                    duplicates[job.id] = KeyHolder(holder_id, same)
-                    continue
-            self._jobs[job.id] = _Kept(job, submission.payload, submission.fingerprint)
-            self._index(job)
-            self._next_id = max(self._next_id, job.id + 1)
-        return duplicates
-
-    def _update(self, job: Job) -> None:
-        kept = self._jobs[job.id]
-        self._unindex(kept.job)
-        kept.job = job
-        self._index(job)
-
-    def _remove(self, removal: Removal) -> dict[tuple[QueueName, State], int]:
+    def _remove(self, batch: Batch) -> Mapping[tuple[QueueName, State], int]:
         removed: Counter[tuple[QueueName, State]] = Counter()
-        finished = self._finished.up_to(removal.until)
-        for job_id in list(islice(finished, removal.jobs_max)):
-            job = self._jobs.pop(JobId(job_id)).job
-            self._unindex(job)
-            if job.key is not None:
-                del self._keys[job.key]
-            removed[job.queue, job.state] += 1
+        kept = self._kept
+        over: list[int] = []
+        if batch.removal is not None:
+            over = list(islice(kept.finished.up_to(batch.removal.until), batch.removal.jobs_max))
+        for job_id in dict.fromkeys([*over, *batch.forgets]):
+            known = kept.by_id.get(JobId(job_id))
+            if known is not None and known.job.state in FINISHED:
+                job = kept.remove(known.job.id)
+                removed[job.queue, job.state] += 1
         return dict(removed)
 
-    def _index(self, job: Job) -> None:
-        order = self._order_of(job)
-        if order is not None:
-            order[0].add(order[1], job.id)
+    def _purge(self, purge: PurgeSlice, groups: set[Group]) -> Purged:
+        waiting = (
+            job
+            for job in self._kept.waiting(purge.queue)
+            if job.id <= purge.until and job.id not in purge.spared
+        )
+        purged = list(islice(waiting, purge.jobs_max))
+        job_ids: defaultdict[State, list[JobId]] = defaultdict(list)
+        for job in purged:
+            self._kept.remove(job.id)
+            job_ids[job.state].append(job.id)
+        groups |= _groups_of(purged)
+        return Purged(purge.queue, dict(job_ids), more=len(purged) >= purge.jobs_max)
 
-    def _unindex(self, job: Job) -> None:
-        order = self._order_of(job)
-        if order is not None:
-            order[0].discard(order[1], job.id)
+    def _submit(self, batch: Batch, commit: Commit) -> None:
+        duplicates: dict[JobId, KeyHolder] = {}
+        blocked: list[JobId] = []
+        for submission in batch.submissions:
+            job = submission.job
+            holder = self._kept.holder_of(submission)
+            if holder is not None:
+                until = holder.job.key_expires_at
+                if until is None or until > batch.now:
+                    duplicates[job.id] = holder
+                    continue
+                self._kept.change(replace(holder.job, key=None, key_expires_at=None))
+            if job.group is not None and self._kept.first_of((job.queue, job.group)) is not None:
+                job = replace(job, state=State.BLOCKED)
+                blocked.append(job.id)
+            self._kept.add(submission, job)
+        commit.duplicates = duplicates
+        commit.blocked = frozenset(blocked)
 
-    def _order_of(self, job: Job) -> tuple[OrderedIds, int] | None:
-        """Return the order in which a job of this state waits, and its place there."""
-        match job.state:
-            case State.READY:
-                return self._ready.setdefault(job.queue, OrderedIds()), job.rank
-            case State.SCHEDULED:
-                return self._scheduled, job.due_at
-            case State.COMPLETED | State.DEAD:
-                assert job.remove_at is not None, "a finished job is removed some day"
-                return self._finished, job.remove_at
-            case State.CLAIMED:
-                return None
-
-    # --- answering -----------------------------------------------------------------------------
-
-    def _answer(self, batch: Batch, commit: Commit) -> None:
-        jobs = self._jobs
-        commit.heads = [self._head(question) for question in batch.heads]
-        if batch.due is not None:
-            commit.due = self._due(batch.due)
-        commit.payloads = {i: jobs[i].payload for i in batch.payloads if i in jobs}
-        commit.records = {i: _record_of(jobs[i]) for i in batch.records if i in jobs}
-
-    def _head(self, question: HeadQuestion) -> Sequence[Job]:
-        ready = self._ready.get(question.queue)
-        if ready is None:
-            return []
-        ids = islice(ready.after(question.after), question.jobs_max)
-        return [self._jobs[JobId(job_id)].job for job_id in ids]
-
-    def _due(self, question: DueQuestion) -> Sequence[Job]:
-        ids = islice(self._scheduled.after(question.after), question.jobs_max)
-        return [self._jobs[JobId(job_id)].job for job_id in ids]
-
-
-def _as_new(job: Job) -> Job:
-    state = State.READY if job.state is State.READY else State.SCHEDULED
-    return replace(
-        job,
-        state=state,
-        attempt=0,
-        failures=0,
-        claimed_at=None,
-        finished_at=None,
-        remove_at=None,
-    )
+    def _promote(self, groups: set[Group], now: Instant) -> Sequence[Job]:
+        promoted: list[Job] = []
+        for group in sorted(groups):
+            job = self._kept.first_of(group)
+            if job is not None and job.state is State.BLOCKED:
+                state = State.SCHEDULED if job.due_at > now else State.READY
+                promoted.append(replace(job, state=state))
+                self._kept.change(promoted[-1])
+        return promoted
 
 
-def _with_changes_of(known: Job, job: Job) -> Job:
-    """Return the known job with all that an update may change."""
-    return replace(
-        known,
-        state=job.state,
-        due_at=job.due_at,
-        attempt=job.attempt,
-        failures=job.failures,
-        claimed_at=job.claimed_at,
-        finished_at=job.finished_at,
-        remove_at=job.remove_at,
-    )
+def _groups_of(jobs: Iterable[Job]) -> set[Group]:
+    return {(job.queue, job.group) for job in jobs if job.group is not None}
 
 
-def _record_of(kept: _Kept) -> JobRecord:
-    failed_attempts = sorted(kept.failed_attempts, key=lambda failed: failed.attempt)
-    return JobRecord(kept.job, kept.payload, kept.result, tuple(failed_attempts))
+def _lease_ended(job: Job, now: Instant, cancelled_keep_ms: int) -> Job:
+    if job.cancel_asked_at is None:
+        return replace(job, state=State.READY, claimed_at=None)
+    keep_ms = cancelled_keep_ms if job.keep_ms is None else job.keep_ms
+    return replace(job, state=State.CANCELLED, finished_at=now, remove_at=Instant(now + keep_ms))

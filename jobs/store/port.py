@@ -7,7 +7,7 @@ definition of correct, and every backend passes it.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from msgspec import Struct, field
 
@@ -20,6 +20,8 @@ from penstock.jobs.model import (
     State,
     TaskName,
 )
+
+EPOCH: Final = Instant(0)
 
 
 class Submission(Struct, frozen=True, gc=False):
@@ -86,7 +88,10 @@ class PositionQuestion(Struct, frozen=True, gc=False):
 
 
 class ExpiringQuestion(Struct, frozen=True, gc=False):
-    """Waiting jobs whose `expires_at` is at or before an instant, the oldest first."""
+    """Waiting jobs without an attempt whose `expires_at` is at or before an instant.
+
+    The oldest first; a job that was started once does not expire.
+    """
 
     until: Instant
     jobs_max: int
@@ -95,7 +100,8 @@ class ExpiringQuestion(Struct, frozen=True, gc=False):
 class PurgeSlice(Struct, frozen=True, gc=False):
     """Remove the waiting jobs of a queue up to an id, but for those that are spared.
 
-    The smallest ids first, at most *jobs_max* with one commit.
+    At most *jobs_max* with one commit: first blocked ones and then scheduled ones, by id, so that
+    few are promoted only to be removed; then ready ones in their order.
     """
 
     queue: QueueName
@@ -139,10 +145,11 @@ class Batch(Struct):
 
     What is removed goes first: a key that it frees may be taken by a submission of the same batch.
     `updates` holds final records of unfinished jobs that the store knows; only `state`, `rank`,
-    `due_at`, `attempt`, `failures`, `releases` and the instants that a submission leaves open may
-    differ from what was submitted. `rewrites` holds final records of any known jobs, of which all
-    may differ but `id`, `queue`, `task`, `submitted_at`, `group` and the payload. A job is in at
-    most one of submissions, updates and rewrites.
+    `due_at`, `attempt`, `failures`, `releases`, `claimed_at`, `finished_at` and `remove_at` may
+    differ. `rewrites` holds final records of any known jobs, of which all may differ but `id`,
+    `queue`, `task`, `submitted_at`, `group` and the payload. Of a key they only say that it is
+    given up (None): it may have been lost to another job, and then stays lost. A job is in at most
+    one of submissions, updates and rewrites.
 
     A submission of a group that has another unfinished job is written blocked, whatever its state
     (`Commit.blocked`). After all other writes, of every group of which a job ended, went or came
@@ -151,14 +158,15 @@ class Batch(Struct):
     `now`. Questions see all writes of the same batch.
     """
 
-    now: Instant = Instant(0)
+    now: Instant = EPOCH
     submissions: list[Submission] = field(default_factory=list)
     updates: list[Job] = field(default_factory=list)
     rewrites: list[Job] = field(default_factory=list)
     results: list[tuple[JobId, bytes]] = field(default_factory=list)
     failed_attempts: list[FailedAttempt] = field(default_factory=list)
     removal: Removal | None = None
-    forgets: list[JobId] = field(default_factory=list)  # Finished jobs to remove at once.
+    # Finished jobs to remove at once; unknown and unfinished ones are left alone.
+    forgets: list[JobId] = field(default_factory=list)
     purges: list[PurgeSlice] = field(default_factory=list)
     # What is set for a queue, which is not the store's business; None: nothing is any more.
     settings: list[tuple[QueueName, bytes | None]] = field(default_factory=list)
@@ -183,9 +191,12 @@ class KeyHolder(Struct, frozen=True, gc=False):
     Who holds it past its `key_expires_at` lets it go to the submission that asks for it.
     """
 
-    job_id: JobId
+    job: Job
     same: bool
-    job: Job | None = None
+
+    @property
+    def job_id(self) -> JobId:
+        return self.job.id
 
 
 class JobRecord(Struct, frozen=True):
@@ -210,8 +221,9 @@ class Commit(Struct):
 
     `duplicates` names the submissions that were *not* written, because their key was taken;
     `blocked` those that wait for another job of their group. Lists of answers have the order of
-    their questions. Ids and queues that are not known are left out of mappings. `removed` counts
-    removed jobs per queue and state, those of `removal` and `forgets` together.
+    their questions. Ids that are not known are left out of mappings; a queue that is not known has
+    no tags and no size. `removed` counts removed jobs per queue and state, those of `removal` and
+    `forgets` together.
     """
 
     duplicates: Mapping[JobId, KeyHolder] = field(default_factory=dict)
@@ -247,11 +259,13 @@ class Snapshot(Struct, frozen=True):
 class Store(Protocol):
     """Keep jobs. One caller at a time: the journal."""
 
-    async def load(self) -> Snapshot:
+    async def load(self, now: Instant = EPOCH, cancelled_keep_ms: int = 0) -> Snapshot:
         """Return what the broker starts from, after ending the leases of the last run.
 
         It is called before all others.
-        A job whose lease ends is ready, without `claimed_at`; its attempt still counts.
+        A job whose lease ends is ready, without `claimed_at`; its attempt still counts. If it was
+        told to stop it is cancelled, at *now*, and kept for its `keep_ms` or *cancelled_keep_ms*;
+        then its group goes on, as after a batch.
         Ids grow for ever: `next_id` is above every id that was ever written, removed ones too.
 
         Raises:

@@ -66,5 +66,10 @@ async def finish(store: Store, *jobs: Job) -> None:
     await store.commit(Batch(updates=list(jobs)))
 
 
+def holders_of(commit: Commit) -> dict[int, tuple[int, bool]]:
+    """Return of each submission that was left out who holds its key, and if it asked the same."""
+    return {job_id: (holder.job_id, holder.same) for job_id, holder in commit.duplicates.items()}
+
+
 def ids(jobs: Iterable[Job]) -> list[int]:
     return [job.id for job in jobs]

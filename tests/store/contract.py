@@ -11,11 +11,10 @@ from penstock.jobs.model import Instant, JobId, State
 from penstock.jobs.store.port import (
     Batch,
     JobRecord,
-    KeyHolder,
     Removal,
     Store,
 )
-from tests.store.asking import Shelf, finish, head_of, record_of, submit
+from tests.store.asking import Shelf, finish, head_of, holders_of, record_of, submit
 from tests.store.records import (
     NOW,
     QUEUE,
@@ -124,7 +123,7 @@ async def test_a_key_that_is_held_keeps_a_second_job_out(store: Store) -> None:
 
     commit = await store.commit(Batch(submissions=[submission(a_job(2, key="k"), b"[1]", b"f")]))
 
-    assert commit.duplicates == {2: KeyHolder(JobId(1), same=True)}
+    assert holders_of(commit) == {2: (1, True)}
     assert await record_of(store, 2) is None
     assert await head_of(store) == [1]
 
@@ -138,7 +137,7 @@ async def test_a_key_met_with_another_request_is_told_apart(
     again = submission(a_job(2, key="k"), b"", fingerprint)
     commit = await store.commit(Batch(submissions=[again]))
 
-    assert commit.duplicates == {2: KeyHolder(JobId(1), same=False)}
+    assert holders_of(commit) == {2: (1, False)}
 
 
 async def test_a_key_without_a_fingerprint_is_the_same_request_as_another(store: Store) -> None:
@@ -146,7 +145,7 @@ async def test_a_key_without_a_fingerprint_is_the_same_request_as_another(store:
 
     commit = await submit(store, a_job(2, key="k"))
 
-    assert commit.duplicates == {2: KeyHolder(JobId(1), same=True)}
+    assert holders_of(commit) == {2: (1, True)}
 
 
 async def test_the_first_of_two_equal_keys_in_one_batch_is_written(store: Store) -> None:
@@ -164,10 +163,7 @@ async def test_the_first_of_two_equal_keys_in_one_batch_is_written(store: Store)
         )
     )
 
-    assert commit.duplicates == {
-        4: KeyHolder(JobId(2), same=True),
-        6: KeyHolder(JobId(2), same=False),
-    }
+    assert holders_of(commit) == {4: (2, True), 6: (2, False)}
     assert commit.payloads == {1: b"1", 2: b"2", 3: b"3", 5: b"5"}
 
 
@@ -187,7 +183,7 @@ async def test_a_key_is_held_until_its_job_is_removed(store: Store) -> None:
     await store.commit(Batch(removal=Removal(NOW, 10)))
     free = await submit(store, a_job(3, key="k"))
 
-    assert held.duplicates == {2: KeyHolder(JobId(1), same=True)}
+    assert holders_of(held) == {2: (1, True)}
     assert free.duplicates == {}
 
 
@@ -209,7 +205,7 @@ async def test_keys_are_held_after_opening_again(shelf: Shelf, store: Store) -> 
     await again.load()
     commit = await submit(again, a_job(2, key="k"))
 
-    assert commit.duplicates == {2: KeyHolder(JobId(1), same=True)}
+    assert holders_of(commit) == {2: (1, True)}
 
 
 # --- updates -------------------------------------------------------------------------------------

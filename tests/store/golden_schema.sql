@@ -4,41 +4,67 @@ CREATE TABLE failed_attempts (
     worker     TEXT    NOT NULL,
     claimed_at INTEGER NOT NULL,
     failed_at  INTEGER NOT NULL,
-    error      TEXT    NOT NULL,
+    error      TEXT    NOT NULL, output TEXT NOT NULL DEFAULT '',
     CONSTRAINT attempt_fails_once PRIMARY KEY (job_id, attempt)
 ) STRICT;
 CREATE TABLE jobs (
-    id           INTEGER PRIMARY KEY,
-    queue_id     INTEGER NOT NULL,
-    task         TEXT    NOT NULL,
-    state        INTEGER NOT NULL,
-    rank         INTEGER NOT NULL,
-    priority     INTEGER NOT NULL,
-    attempts_max INTEGER NOT NULL,
-    timeout_ms   INTEGER NOT NULL,
-    submitted_at INTEGER NOT NULL,
-    due_at       INTEGER NOT NULL,
-    key          TEXT,
-    fingerprint  BLOB,
-    attempt      INTEGER NOT NULL DEFAULT 0,
-    failures     INTEGER NOT NULL DEFAULT 0,
-    claimed_at   INTEGER,
-    finished_at  INTEGER,
-    remove_at    INTEGER,
+    id              INTEGER PRIMARY KEY,
+    queue_id        INTEGER NOT NULL,
+    task            TEXT    NOT NULL,
+    state           INTEGER NOT NULL,
+    rank            INTEGER NOT NULL,
+    priority        INTEGER NOT NULL,
+    attempts_max    INTEGER NOT NULL,
+    timeout_ms      INTEGER NOT NULL,
+    submitted_at    INTEGER NOT NULL,
+    due_at          INTEGER NOT NULL,
+    payload_bytes   INTEGER NOT NULL,
+    attempt         INTEGER NOT NULL DEFAULT 0,
+    failures        INTEGER NOT NULL DEFAULT 0,
+    releases        INTEGER NOT NULL DEFAULT 0,
+    claimed_at      INTEGER,
+    finished_at     INTEGER,
+    remove_at       INTEGER,
+    key             TEXT,
+    fingerprint     BLOB,
+    key_expires_at  INTEGER,
+    tenant          TEXT,
+    group_key       TEXT,
+    producer        TEXT,
+    expires_at      INTEGER,
+    keep_ms         INTEGER,
+    retry           TEXT,
+    cancel_asked_at INTEGER,
+    reason          TEXT,
     CONSTRAINT id_positive CHECK (id > 0),
-    CONSTRAINT state_known CHECK (state BETWEEN 0 AND 4),
+    CONSTRAINT state_known CHECK (state BETWEEN 0 AND 7),
     CONSTRAINT failures_are_attempts CHECK (failures BETWEEN 0 AND attempt),
     CONSTRAINT claimed_has_claimed_at CHECK (state <> 2 OR claimed_at IS NOT NULL),
-    CONSTRAINT waiting_has_no_claimed_at CHECK (state > 1 OR claimed_at IS NULL),
-    CONSTRAINT finished_iff_finished_at CHECK ((state >= 3) = (finished_at IS NOT NULL)),
-    CONSTRAINT finished_iff_remove_at CHECK ((state >= 3) = (remove_at IS NOT NULL)),
-    CONSTRAINT key_iff_fingerprint CHECK ((key IS NULL) = (fingerprint IS NULL))
+    CONSTRAINT waiting_has_no_claimed_at
+        CHECK (claimed_at IS NULL OR (state >= 2 AND state <> 5)),
+    CONSTRAINT finished_iff_finished_at
+        CHECK ((state >= 3 AND state <> 5) = (finished_at IS NOT NULL)),
+    CONSTRAINT finished_iff_remove_at CHECK ((finished_at IS NULL) = (remove_at IS NULL)),
+    CONSTRAINT blocked_has_group CHECK (state <> 5 OR group_key IS NOT NULL),
+    CONSTRAINT key_iff_fingerprint CHECK ((key IS NULL) = (fingerprint IS NULL)),
+    CONSTRAINT key_expires_with_key CHECK (key_expires_at IS NULL OR key IS NOT NULL)
 ) STRICT;
+CREATE INDEX jobs_aside ON jobs (queue_id, state) WHERE state = 0 OR state = 4 OR state = 5;
 CREATE INDEX jobs_claimed ON jobs (queue_id) WHERE state = 2;
+CREATE INDEX jobs_expiring ON jobs (expires_at)
+WHERE expires_at IS NOT NULL AND attempt = 0 AND finished_at IS NULL;
 CREATE INDEX jobs_finished ON jobs (remove_at, id, queue_id, state) WHERE remove_at IS NOT NULL;
+CREATE INDEX jobs_group ON jobs (group_key) WHERE group_key IS NOT NULL;
+CREATE INDEX jobs_group_unfinished ON jobs (queue_id, group_key, state)
+WHERE group_key IS NOT NULL AND finished_at IS NULL;
 CREATE UNIQUE INDEX jobs_key_unique ON jobs (key) WHERE key IS NOT NULL;
+CREATE INDEX jobs_producer_unfinished ON jobs (producer)
+WHERE producer IS NOT NULL AND finished_at IS NULL;
 CREATE INDEX jobs_ready ON jobs (queue_id, rank) WHERE state = 1;
-CREATE INDEX jobs_scheduled ON jobs (due_at, id, queue_id) WHERE state = 0;
+CREATE INDEX jobs_scheduled ON jobs (due_at) WHERE state = 0;
+CREATE INDEX jobs_tenant ON jobs (tenant) WHERE tenant IS NOT NULL;
+CREATE INDEX jobs_tenant_waiting ON jobs (queue_id, tenant, rank)
+WHERE tenant IS NOT NULL AND finished_at IS NULL AND state <> 2;
 CREATE TABLE next_job_id (
     only_row INTEGER PRIMARY KEY,
     value    INTEGER NOT NULL,
@@ -51,7 +77,7 @@ CREATE TABLE payloads (
 ) STRICT;
 CREATE TABLE queues (
     queue_id INTEGER PRIMARY KEY,
-    name     TEXT NOT NULL,
+    name     TEXT NOT NULL, settings BLOB,
     CONSTRAINT queue_name_unique UNIQUE (name)
 ) STRICT;
 CREATE TABLE results (

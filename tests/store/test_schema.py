@@ -11,7 +11,7 @@ import pytest
 
 from penstock.jobs.model import State
 from penstock.jobs.store.port import StoreUnusable
-from penstock.jobs.store.sqlite.rows import STATES
+from penstock.jobs.store.sqlite.job_rows import STATES
 from penstock.jobs.store.sqlite.schema import migrate, read_migrations
 
 # After a migration was added, the failing test prints what it should hold.
@@ -103,10 +103,14 @@ GOOD = {
     "timeout_ms": 1000,
     "submitted_at": 1,
     "due_at": 1,
+    "payload_bytes": 2,
 }
 CLAIMED = {"state": STATES.index(State.CLAIMED), "claimed_at": 2, "attempt": 1}
 COMPLETED = CLAIMED | {"state": STATES.index(State.COMPLETED), "finished_at": 3, "remove_at": 4}
 DEAD = COMPLETED | {"state": STATES.index(State.DEAD), "failures": 1}
+BLOCKED = {"state": STATES.index(State.BLOCKED), "group_key": "g"}
+CANCELLED = {"state": STATES.index(State.CANCELLED), "finished_at": 3, "remove_at": 4}
+EXPIRED = CANCELLED | {"state": STATES.index(State.EXPIRED)}
 
 
 def insert(connection: sqlite3.Connection, row: dict[str, Any]) -> None:
@@ -117,8 +121,32 @@ def insert(connection: sqlite3.Connection, row: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{}, {"state": 0}, CLAIMED, COMPLETED, DEAD, {"key": "k", "fingerprint": b""}],
-    ids=["ready", "scheduled", "claimed", "completed", "dead", "keyed"],
+    [
+        {},
+        {"state": 0},
+        CLAIMED,
+        COMPLETED,
+        DEAD,
+        BLOCKED,
+        CANCELLED,
+        CANCELLED | CLAIMED | {"state": STATES.index(State.CANCELLED)},
+        EXPIRED,
+        {"key": "k", "fingerprint": b""},
+        {"key": "k", "fingerprint": b"", "key_expires_at": 9},
+    ],
+    ids=[
+        "ready",
+        "scheduled",
+        "claimed",
+        "completed",
+        "dead",
+        "blocked",
+        "cancelled before",
+        "cancelled while claimed",
+        "expired",
+        "keyed",
+        "keyed for a time",
+    ],
 )
 def test_the_tables_take_what_keeps_the_rules(
     migrated: sqlite3.Connection, change: dict[str, Any]
@@ -129,18 +157,23 @@ def test_the_tables_take_what_keeps_the_rules(
 BROKEN: Sequence[tuple[str, dict[str, Any]]] = [
     ("id_positive", {"id": 0}),
     ("state_known", {"state": -1}),
-    ("state_known", DEAD | {"state": 5}),
+    ("state_known", DEAD | {"state": 8}),
     ("failures_are_attempts", {"attempt": 1, "failures": 2}),
     ("failures_are_attempts", {"failures": -1}),
     ("claimed_has_claimed_at", CLAIMED | {"claimed_at": None}),
     ("waiting_has_no_claimed_at", {"claimed_at": 1}),
     ("waiting_has_no_claimed_at", {"state": 0, "claimed_at": 1}),
+    ("waiting_has_no_claimed_at", BLOCKED | {"claimed_at": 1}),
+    ("blocked_has_group", BLOCKED | {"group_key": None}),
     ("finished_iff_finished_at", COMPLETED | {"finished_at": None}),
+    ("finished_iff_finished_at", BLOCKED | {"finished_at": 1}),
+    ("finished_iff_finished_at", EXPIRED | {"finished_at": None}),
     ("finished_iff_finished_at", CLAIMED | {"finished_at": 1}),
     ("finished_iff_remove_at", DEAD | {"remove_at": None}),
     ("finished_iff_remove_at", {"remove_at": 1}),
     ("key_iff_fingerprint", {"key": "k"}),
     ("key_iff_fingerprint", {"fingerprint": b"f"}),
+    ("key_expires_with_key", {"key_expires_at": 9}),
 ]
 
 
@@ -155,7 +188,7 @@ def test_the_tables_refuse_what_breaks_a_rule_and_name_it(
 def test_every_named_rule_of_jobs_is_broken_above(migrated: sqlite3.Connection) -> None:
     (sql,) = migrated.execute("SELECT sql FROM sqlite_schema WHERE name = 'jobs'").fetchone()
 
-    assert set(re.findall(r"CONSTRAINT (\w+) CHECK", sql)) == {rule for rule, _ in BROKEN}
+    assert set(re.findall(r"CONSTRAINT (\w+)\s+CHECK", sql)) == {rule for rule, _ in BROKEN}
 
 
 def test_a_key_is_held_once(migrated: sqlite3.Connection) -> None:
@@ -172,8 +205,8 @@ def test_a_value_of_another_type_is_refused(migrated: sqlite3.Connection, column
 
 
 def test_an_attempt_fails_once(migrated: sqlite3.Connection) -> None:
-    row = (1, 1, "worker", 1, 2, "error")
-    migrated.execute("INSERT INTO failed_attempts VALUES (?, ?, ?, ?, ?, ?)", row)
+    row = (1, 1, "worker", 1, 2, "error", "")
+    migrated.execute("INSERT INTO failed_attempts VALUES (?, ?, ?, ?, ?, ?, ?)", row)
 
     with pytest.raises(sqlite3.IntegrityError):
-        migrated.execute("INSERT INTO failed_attempts VALUES (?, ?, ?, ?, ?, ?)", row)
+        migrated.execute("INSERT INTO failed_attempts VALUES (?, ?, ?, ?, ?, ?, ?)", row)

@@ -5,23 +5,29 @@ from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from typing import Final
 
-_NAME: Final = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
+_NAME: Final = re.compile(r"^-- (name|part): (\w+)$", re.MULTILINE)
 
 
 def parse_statements(text: str) -> Mapping[str, str]:
-    """Return the statements of a file by the names that stand before them."""
+    """Return the statements of a file by the names that stand before them.
+
+    A part is no statement: it stands in statements after it as $ and its name.
+    """
+    parts: dict[str, str] = {}
     statements: dict[str, str] = {}
-    for name, statement in _named(text):
-        assert name not in statements, f"two statements are named {name}"
-        statements[name] = statement
+    for kind, name, body in _named(text):
+        assert name not in parts | statements, f"two statements are named {name}"
+        for part, meaning in parts.items():
+            body = body.replace(f"${part}", meaning)
+        (parts if kind == "part" else statements)[name] = body
     return statements
 
 
-def _named(text: str) -> Iterator[tuple[str, str]]:
-    _, *parts = _NAME.split(text)
-    for name, body in zip(parts[::2], parts[1::2], strict=True):
+def _named(text: str) -> Iterator[tuple[str, str, str]]:
+    _, *pieces = _NAME.split(text)
+    for kind, name, body in zip(pieces[::3], pieces[1::3], pieces[2::3], strict=True):
         lines = (line for line in body.splitlines() if not line.startswith("--"))
-        yield name, "\n".join(lines).strip()
+        yield kind, name, "\n".join(lines).strip()
 
 
 SQL: Final = parse_statements(

@@ -3,15 +3,25 @@
 import sqlite3
 from pathlib import Path
 
-from penstock.jobs.model import JobId
-from penstock.jobs.store.port import Batch, Commit, Snapshot, StoreError, StoreFailed, StoreFull
+from penstock.jobs.model import Instant, JobId
+from penstock.jobs.store.port import (
+    EPOCH,
+    Batch,
+    Commit,
+    Snapshot,
+    StoreError,
+    StoreFailed,
+    StoreFull,
+)
 from penstock.jobs.store.sqlite.checkpoints import Checkpoints
 from penstock.jobs.store.sqlite.connection import StoreConnection
 from penstock.jobs.store.sqlite.errors import commit_error, has_no_room, no_room
+from penstock.jobs.store.sqlite.job_rows import STATES
+from penstock.jobs.store.sqlite.leases import end_leases
 from penstock.jobs.store.sqlite.queues import QueueNumbers
 from penstock.jobs.store.sqlite.reading import answer, asks_anything
 from penstock.jobs.store.sqlite.reserve import Reserve
-from penstock.jobs.store.sqlite.rows import STATES, encode_ids
+from penstock.jobs.store.sqlite.rows import encode_ids
 from penstock.jobs.store.sqlite.statements import SQL
 from penstock.jobs.store.sqlite.writing import write, writes_anything
 
@@ -30,9 +40,9 @@ class SqliteStore:
         self._checkpoints = Checkpoints()
         self._failed: StoreFailed | None = None
 
-    async def load(self) -> Snapshot:
+    async def load(self, now: Instant = EPOCH, cancelled_keep_ms: int = 0) -> Snapshot:
         """Return what the broker starts from, after ending the leases of the last run."""
-        return await self._connection.run(self._load)
+        return await self._connection.run(self._load, now, cancelled_keep_ms)
 
     async def commit(self, batch: Batch) -> Commit:
         """Write a batch in one transaction and answer its questions."""
@@ -94,25 +104,30 @@ class SqliteStore:
         self._queues.keep()
         self._checkpoints.note(changes=_count_changes(batch), blob_bytes=_count_blob_bytes(batch))
 
-    def _load(self, connection: sqlite3.Connection) -> Snapshot:
+    def _load(
+        self, connection: sqlite3.Connection, now: Instant, cancelled_keep_ms: int
+    ) -> Snapshot:
         try:
-            return self._load_once(connection)
+            return self._load_once(connection, now, cancelled_keep_ms)
         except StoreFull:
             if not self._reserve.release():
                 raise
-        return self._load_once(connection)
+        return self._load_once(connection, now, cancelled_keep_ms)
 
-    def _load_once(self, connection: sqlite3.Connection) -> Snapshot:
+    def _load_once(
+        self, connection: sqlite3.Connection, now: Instant, cancelled_keep_ms: int
+    ) -> Snapshot:
         try:
+            self._queues.load(connection.execute(SQL["select_queues"]).fetchall())
             (claimed,) = connection.execute(SQL["count_claimed"]).fetchone()
             if claimed:
                 connection.execute("BEGIN IMMEDIATE")
-                connection.execute(SQL["end_leases"])
+                end_leases(connection, self._queues, now, cancelled_keep_ms)
                 connection.execute("COMMIT")
                 self._checkpoints.note(changes=claimed, blob_bytes=0)
-            self._queues.load(connection.execute(SQL["select_queues"]).fetchall())
             counts = connection.execute(SQL["select_counts"]).fetchall()
             self._forget_empty_queues(connection, {queue_id for queue_id, _, _ in counts})
+            settings = connection.execute(SQL["select_settings"]).fetchall()
             (next_id,) = connection.execute(SQL["select_next_id"]).fetchone()
         except sqlite3.Error as error:
             raise self._translated(connection, error) from error
@@ -121,6 +136,7 @@ class SqliteStore:
             next_id=JobId(next_id),
             counts={(names[queue_id], STATES[code]): count for queue_id, code, count in counts},
             leases_ended_count=claimed,
+            settings={names[queue_id]: stored for queue_id, stored in settings},
         )
 
     def _forget_empty_queues(self, connection: sqlite3.Connection, used: set[int]) -> None:
@@ -166,8 +182,10 @@ class SqliteStore:
 
 
 def _count_changes(batch: Batch) -> int:
+    written = len(batch.submissions) + len(batch.updates) + len(batch.rewrites)
     removed = 0 if batch.removal is None else batch.removal.jobs_max
-    return len(batch.submissions) + len(batch.updates) + len(batch.failed_attempts) + removed
+    purged = sum(purge.jobs_max for purge in batch.purges)
+    return written + len(batch.failed_attempts) + removed + len(batch.forgets) + purged
 
 
 def _count_blob_bytes(batch: Batch) -> int:

@@ -1,6 +1,7 @@
 """Submitting: checked, numbered, and there once it is stored."""
 
 import pytest
+from msgspec.structs import replace
 
 from penstock.config.limits import DELAY_MS_MAX
 from penstock.jobs.bounds import Bounds
@@ -85,7 +86,7 @@ def test_a_duplicate_makes_no_job() -> None:
     first = desk.submit(request(key="k"))
     again = desk.broker.submit(request(key="k"), NOW)
 
-    desk.broker.duplicate(again, KeyHolder(first.id, same=True))
+    desk.broker.duplicate(again, KeyHolder(first, same=True))
 
     queue = desk.broker.queue(DEFAULT)
     assert (queue.ready_count, queue.counters.submitted, queue.counters.duplicates) == (1, 1, 1)
@@ -96,7 +97,7 @@ def test_a_duplicate_makes_no_queue() -> None:
     first = desk.submit(request(key="k"))
     again = desk.broker.submit(request(queue="other", key="k"), NOW)
 
-    desk.broker.duplicate(again, KeyHolder(first.id, same=False))
+    desk.broker.duplicate(again, KeyHolder(first, same=False))
 
     assert [queue.name for queue in desk.broker.queues()] == [DEFAULT]
 
@@ -116,5 +117,7 @@ def test_a_duplicate_cannot_be_older_than_the_first() -> None:
     desk = Desk()
     submission = desk.broker.submit(request(key="k"), NOW)
 
+    younger = replace(submission.job, id=JobId(submission.job.id + 1))
+
     with pytest.raises(AssertionError):
-        desk.broker.duplicate(submission, KeyHolder(JobId(2), same=True))
+        desk.broker.duplicate(submission, KeyHolder(younger, same=True))
