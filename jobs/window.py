@@ -5,8 +5,8 @@ store and is read when the window runs low. So a backlog of any length costs the
 a restart need not read it.
 """
 
-from bisect import insort
-from collections.abc import Container, Sequence
+from bisect import bisect_left, insort
+from collections.abc import Callable, Container, Sequence
 from typing import Final
 
 from penstock.config.limits import QUEUE_WINDOW_LOW_DIVISOR
@@ -16,6 +16,10 @@ Position = tuple[int, int]  # (rank or due_at, id): unique, because ids are.
 Entry = tuple[int, int, Job]
 
 _COMPACT_AT: Final = 512
+
+
+def _position(entry: Entry) -> Position:
+    return entry[:2]
 
 
 class Window:
@@ -70,6 +74,32 @@ class Window:
         self.complete = False
         self.horizon = entries[-1][:2]
         return last[2]
+
+    def remove(self, position: Position) -> Job | None:
+        """Take out the job at a position; None if memory does not hold it."""
+        entries = self._entries
+        at = bisect_left(entries, position, lo=self._front, key=_position)
+        if at == len(entries) or entries[at][:2] != position:
+            return None
+        return entries.pop(at)[2]
+
+    def split(self, is_apart: Callable[[Job], bool]) -> list[Entry]:
+        """Take out all jobs of a kind, which from now on is not of this order."""
+        here = self._entries[self._front :]
+        apart = [entry for entry in here if is_apart(entry[2])]
+        if apart:
+            self._entries = [entry for entry in here if not is_apart(entry[2])]
+            self._front = 0
+        return apart
+
+    def cut(self, horizon: Position) -> list[Job]:
+        """Move the horizon back; return the jobs that are only in the store now."""
+        at = bisect_left(self._entries, (horizon[0], horizon[1] + 1), lo=self._front, key=_position)
+        pushed_out = [entry[2] for entry in self._entries[at:]]
+        del self._entries[at:]
+        self.complete = False
+        self.horizon = horizon
+        return pushed_out
 
     def shrink(self, jobs_max: int) -> list[Job]:
         """Hold at most *jobs_max* from now on; return the jobs that are only in the store now."""

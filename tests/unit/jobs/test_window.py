@@ -1,5 +1,6 @@
 """The front of an order: in order, and whole up to its horizon."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -124,6 +125,55 @@ def test_shrinking_above_what_is_there_changes_nothing_else() -> None:
 
     assert window.shrink(3) == []
     assert window.complete
+
+
+def test_a_job_is_taken_out_of_the_middle() -> None:
+    window = a_window(1, 2, 3, 4)
+    window.take_first()
+
+    removed = window.remove((1, 3))
+
+    assert removed is not None
+    assert removed.id == 3
+    assert taken(window) == [2, 4]
+
+
+@pytest.mark.parametrize("position", [(1, 1), (0, 2), (2, 2), (1, 9)])
+def test_what_is_not_here_cannot_be_taken_out(position: tuple[int, int]) -> None:
+    window = a_window(1, 2, 3)
+    window.take_first()
+
+    assert window.remove(position) is None
+    assert taken(window) == [2, 3]
+
+
+def test_a_kind_of_jobs_is_split_off() -> None:
+    window = a_window(1, 2, 3, 4, complete=False)
+    window.take_first()
+
+    apart = window.split(lambda job: job.id % 2 == 1)
+
+    assert [job.id for _, _, job in apart] == [3]
+    assert (window.complete, window.horizon) == (False, (1, 4))
+    assert taken(window) == [2, 4]
+
+
+def test_splitting_off_nothing_changes_nothing() -> None:
+    window = a_window(1, 2)
+
+    assert window.split(lambda job: False) == []
+    assert taken(window) == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("horizon", "pushed_out"), [((1, 2), [3]), ((1, 9), []), ((0, 9), [1, 2, 3])]
+)
+def test_a_horizon_is_moved_back(horizon: tuple[int, int], pushed_out: list[int]) -> None:
+    window = a_window(1, 2, 3)
+
+    assert ids(window.cut(horizon)) == pushed_out
+    assert (window.complete, window.horizon) == (False, horizon)
+    assert len(window) == 3 - len(pushed_out)
 
 
 def test_a_refill_continues_where_the_window_ends() -> None:
