@@ -119,11 +119,16 @@ class Purged(Struct, frozen=True):
 
 
 class HeadQuestion(Struct, frozen=True, gc=False):
-    """The first ready jobs of a queue, by (rank, id), strictly after a position."""
+    """The first ready jobs of a queue, by (rank, id), strictly after a position.
+
+    Of one *tenant* only, or of all *without* some; jobs that have no tenant are never left out.
+    """
 
     queue: QueueName
     after: tuple[int, int] | None
     jobs_max: int
+    tenant: str | None = None
+    without: frozenset[str] = frozenset()
 
 
 class DueQuestion(Struct, frozen=True, gc=False):
