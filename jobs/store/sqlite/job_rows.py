@@ -60,6 +60,10 @@ _JobRow = tuple[
     int,
     _RareRow | None,
 ]
+# What stands for NULL where a text or a blob, and where a number may stand (queries.sql).
+NO_TEXT: Final = 0
+NO_NUMBER: Final = ""
+
 _HolderRow = tuple[int, _JobRow, int]
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -125,15 +129,15 @@ def special_rows(
             job.submitted_at,
             job.due_at,
             job.payload_bytes,
-            job.key,
-            submission.fingerprint if job.key is not None else None,
-            job.key_expires_at,
-            job.tenant,
-            job.group,
-            job.producer,
-            job.expires_at,
-            job.keep_ms,
-            _encode_retry(job.retry),
+            NO_TEXT if job.key is None else job.key,
+            NO_TEXT if job.key is None else bytearray(submission.fingerprint),
+            NO_NUMBER if job.key_expires_at is None else job.key_expires_at,
+            NO_TEXT if job.tenant is None else job.tenant,
+            NO_TEXT if job.group is None else job.group,
+            NO_TEXT if job.producer is None else job.producer,
+            NO_NUMBER if job.expires_at is None else job.expires_at,
+            NO_NUMBER if job.keep_ms is None else job.keep_ms,
+            NO_TEXT if job.retry is None else _encode(job.retry).decode(),
         )
         for submission in submissions
         for job in (submission.job,)
@@ -150,9 +154,9 @@ def update_rows(jobs: Iterable[Job]) -> list[Row]:
             job.due_at,
             job.attempt,
             job.failures,
-            job.claimed_at,
-            job.finished_at,
-            job.remove_at,
+            NO_NUMBER if job.claimed_at is None else job.claimed_at,
+            NO_NUMBER if job.finished_at is None else job.finished_at,
+            NO_NUMBER if job.remove_at is None else job.remove_at,
             job.rank,
             job.releases,
         )
@@ -168,23 +172,19 @@ def rewrite_rows(jobs: Iterable[Job]) -> list[Row]:
             job.priority,
             job.attempts_max,
             job.timeout_ms,
-            job.tenant,
-            job.producer,
-            job.expires_at,
-            job.keep_ms,
-            _encode_retry(job.retry),
-            job.cancel_asked_at,
-            None if job.reason is None else storable(job.reason),
-            job.key,
-            job.key_expires_at,
+            NO_TEXT if job.tenant is None else job.tenant,
+            NO_TEXT if job.producer is None else job.producer,
+            NO_NUMBER if job.expires_at is None else job.expires_at,
+            NO_NUMBER if job.keep_ms is None else job.keep_ms,
+            NO_TEXT if job.retry is None else _encode(job.retry).decode(),
+            NO_NUMBER if job.cancel_asked_at is None else job.cancel_asked_at,
+            NO_TEXT if job.reason is None else storable(job.reason),
+            job.key is not None,
+            NO_NUMBER if job.key_expires_at is None else job.key_expires_at,
         )
         for job in jobs
         for row in update_rows((job,))
     ]
-
-
-def _encode_retry(retry: RetryPolicy | None) -> str | None:
-    return None if retry is None else _encode(retry).decode()
 
 
 def storable(text: str) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import Final, TypeAlias
 
-Value: TypeAlias = int | str | bytes | None
+Value: TypeAlias = int | str | bytes | bytearray
 Row: TypeAlias = tuple[Value, ...]
 
 _ROW: Final = re.compile(r"\(\?(?:, \?)*\)")

@@ -1,7 +1,7 @@
 """Writing what is new: of keys and of ordering groups it is found here whether they are taken."""
 
 import sqlite3
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 from penstock.jobs.model import Instant, JobId
@@ -40,11 +40,11 @@ def submit(
         special = [submission for submission in submissions if not is_plain(submission.job)]
         _submit_special(connection, queues, special, now, commit)
     duplicates = commit.duplicates
-    payloads = [
+    payloads = (
         (submission.job.id, submission.payload)
         for submission in submissions
         if submission.job.id not in duplicates
-    ]
+    )
     write_blobs(connection, _INSERT_PAYLOADS, payloads)
 
 
@@ -105,13 +105,14 @@ def _is_held_by(
 
 
 def write_blobs(
-    connection: sqlite3.Connection, insert: ManyRows, blobs: Sequence[tuple[JobId, bytes]]
+    connection: sqlite3.Connection, insert: ManyRows, blobs: Iterable[tuple[JobId, bytes]]
 ) -> None:
     """Write payloads or results: the small ones together, the large ones one by one."""
     shared: list[Row] = []
-    for blob in blobs:
-        if len(blob[1]) <= SHARED_BLOB_BYTES_MAX:
-            shared.append(blob)
+    for job_id, blob in blobs:
+        if len(blob) <= SHARED_BLOB_BYTES_MAX:
+            # Copied, as Python's sqlite3 takes longer to bind bytes than a bytearray.
+            shared.append((job_id, bytearray(blob)))
         else:
-            insert.execute(connection, [blob])
+            insert.execute(connection, [(job_id, blob)])
     insert.execute(connection, shared)
