@@ -37,10 +37,12 @@ def connect_writer(path: Path) -> sqlite3.Connection:
     except sqlite3.Error as error:
         raise unusable(error, path) from error
     try:
-        if not is_new:
+        if is_new:
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        else:
             _refuse_foreign(connection, path)
+            _check(connection, path)
         _prepare(connection, path)
-        _check(connection, path)
     except sqlite3.Error as error:
         connection.close()
         raise unusable(error, path) from error
@@ -138,7 +140,6 @@ def _refuse_foreign(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
-    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     _set(connection, path, "journal_mode", "WAL", expected="wal")
     # Every commit is synced: what submit() returned for survives a power cut, too.
     _set(connection, path, "synchronous", "FULL", expected=2)
@@ -175,4 +176,5 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
         return
     (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if found != "ok":
-        raise OutboxUnusable(f"the outbox {path} is damaged ({found}); {_DAMAGED}")
+        where = " ".join(found.split())
+        raise OutboxUnusable(f"the outbox {path} is damaged ({where}); {_DAMAGED}")

@@ -246,6 +246,8 @@ class _Batch:
         if self._entries:
             self._write_entries()
         collected, self._collected = self._collected, []
+        if self._outbox is not None and not collected:
+            return  # It needs no server.
         slots = self._connection.perform_all([request for request, _ in collected])
         self._count += len(collected)
         failed: list[JobFailed] = []
