@@ -152,6 +152,13 @@ PAYLOAD_CACHE_ITEM_BYTES_MAX: Final = 16 * KIB
 # Tenants of one fair queue whose turns are remembered; beyond it those that lose least by it are
 # forgotten, and begin again as newcomers.
 FAIR_TENANTS_MAX: Final = 2_048
+# Tenants of one queue that wait apart because they run as many jobs as they may; each has at least
+# that many other jobs running. Beyond it the queue waits until one of those ends.
+LANES_MAX: Final = 1_000
+# The least of a tenant's jobs that are in memory, however many tenants wait apart.
+LANE_JOBS_MIN: Final = 4
+# Tenants whose next jobs are asked for with one commit.
+LANE_QUESTIONS_MAX: Final = 64
 # Queues the server knows at once; each costs a window and a row of metrics.
 QUEUES_MAX: Final = 10_000
 # Claims that wait for a job, each counted once for every queue it names.
@@ -283,6 +290,7 @@ assert ARGUMENT_BYTES_MAX <= TRANSACTION_BYTES_MAX <= BATCH_BYTES_MAX
 assert ARGUMENT_BYTES_MAX <= BATCH_BYTES_MAX
 assert QUEUE_WINDOW_JOBS_MIN < QUEUE_WINDOW_JOBS_MAX <= WINDOWS_JOBS_MAX
 assert PAYLOAD_BYTES_MAX <= ARGUMENT_BYTES_MAX <= PARKED_SUBMISSIONS_BYTES_MAX
+assert LANE_JOBS_MIN <= QUEUE_WINDOW_JOBS_MIN
 assert RETRY_AFTER_MS_MIN < RETRY_AFTER_MS_MAX
 assert PAYLOAD_CACHE_ITEM_BYTES_MAX < PAYLOAD_CACHE_BYTES_MAX
 assert RETRY_BASE_MS < RETRY_CAP_MS

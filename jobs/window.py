@@ -6,7 +6,8 @@ a restart need not read it.
 """
 
 from bisect import bisect_left, insort
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
+from itertools import islice
 from typing import Final
 
 from penstock.config.limits import QUEUE_WINDOW_LOW_DIVISOR
@@ -40,6 +41,9 @@ class Window:
 
     def __len__(self) -> int:
         return len(self._entries) - self._front
+
+    def __iter__(self) -> Iterator[Entry]:
+        return islice(self._entries, self._front, None)
 
     def first(self) -> Entry | None:
         return self._entries[self._front] if self._front < len(self._entries) else None
@@ -91,6 +95,13 @@ class Window:
             self._entries = [entry for entry in here if not is_apart(entry[2])]
             self._front = 0
         return apart
+
+    def part(self, entries: list[Entry]) -> "Window":
+        """Return a window of what was split off: it knows as much of its order as this one."""
+        window = Window(self.jobs_max, complete=self.complete)
+        window.horizon = self.horizon
+        window._entries = entries
+        return window
 
     def cut(self, horizon: Position) -> list[Job]:
         """Move the horizon back; return the jobs that are only in the store now."""

@@ -158,6 +158,16 @@ def test_a_kind_of_jobs_is_split_off() -> None:
     assert taken(window) == [2, 4]
 
 
+def test_what_was_split_off_is_a_window_that_knows_as_much() -> None:
+    window = a_window(1, 2, 3, 4, complete=False)
+
+    part = window.part(window.split(lambda job: job.id > 2))
+
+    assert (part.complete, part.horizon, part.jobs_max) == (False, (1, 4), 4)
+    assert [entry[1] for entry in part] == [3, 4]
+    assert taken(part) == [3, 4]
+
+
 def test_splitting_off_nothing_changes_nothing() -> None:
     window = a_window(1, 2)
 
