@@ -24,6 +24,7 @@ from penstock.client.outbox_opening import (
     connect_reader,
     connect_writer,
     described,
+    has_no_room,
     primary_code,
     unusable,
 )
@@ -231,13 +232,12 @@ class OutboxFile:
                 raise self._translated(error) from error
 
     def _translated(self, error: sqlite3.Error) -> OutboxFull | OutboxUnusable:
-        code = primary_code(error)
-        if code == sqlite3.SQLITE_FULL:
+        if has_no_room(error):
             return OutboxFull(
                 f"there is no room for the outbox {self.path}: nothing of this was written; free "
                 "space on its disk"
             )
-        if code not in _FATAL:
+        if primary_code(error) not in _FATAL:
             return unusable(error, self.path)
         self._broken = (
             f"writing or reading the outbox {self.path} failed ({described(error)}): it is not "

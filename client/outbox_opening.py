@@ -65,12 +65,12 @@ def connect_reader(path: Path) -> sqlite3.Connection:
 def unusable(error: sqlite3.Error, path: Path) -> OutboxUnusable:
     """Return what an error of SQLite's means, and what would help."""
     match primary_code(error):
+        case _ if has_no_room(error):
+            help_text = "there is no room on its disk; free some"
         case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM:
             help_text = "it or its directory cannot be written; see to their owner and mode"
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             help_text = "another program holds it locked; end that program"
-        case sqlite3.SQLITE_FULL:
-            help_text = "there is no room on its disk; free some"
         case sqlite3.SQLITE_NOTADB:
             help_text = "it is no outbox; name another path"
         case sqlite3.SQLITE_CORRUPT:
@@ -84,6 +84,13 @@ def primary_code(error: sqlite3.Error) -> int:
     """Return SQLite's result code without its details."""
     code: int = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
     return code & _PRIMARY_CODE_MASK
+
+
+def has_no_room(error: sqlite3.Error) -> bool:
+    """Say whether there was no room; then nothing was written, as the commit record comes last."""
+    # The shared memory beside the database is a file too.
+    name = getattr(error, "sqlite_errorname", "")
+    return primary_code(error) == sqlite3.SQLITE_FULL or name == "SQLITE_IOERR_SHMSIZE"
 
 
 def described(error: sqlite3.Error) -> str:

@@ -4,7 +4,8 @@ python -m tests.integration.outbox_app HOW ADDRESS PATH NAME [COUNT]
 
 After each submission that returned it writes the number of it to its output. HOW is one of:
 `submit` (until killed), `pipeline`, `async` (the same), `leave` (COUNT of them, then the program
-just ends, and says so), `idle` (nothing, until killed).
+just ends, and says so), `idle` (nothing, until killed), `fill` (until the disk is full; then it
+makes room by removing the file `filler` beside the outbox, and submits once more).
 """
 
 import asyncio
@@ -13,7 +14,7 @@ import os
 import sys
 from collections.abc import Callable
 
-from penstock.client import AsyncClient, Client, Outbox
+from penstock.client import AsyncClient, Client, Outbox, OutboxFull
 
 GROUP = 20
 
@@ -76,12 +77,28 @@ def idle(address: str, path: str, _name: str, _count: int) -> None:
         sys.stdin.read()
 
 
+def fill(address: str, path: str, name: str, _count: int) -> None:
+    with open(f"{os.path.dirname(path)}/filler", "wb") as filler:
+        filler.write(bytes(1 << 20))
+    with Client(address, outbox=path) as client:
+        try:
+            for number in itertools.count():
+                client.submit_raw("record", payload(name, number) + bytes(20_000))
+        except OutboxFull as error:
+            os.write(1, f"{error}\n".encode())
+        os.unlink(filler.name)
+        client.submit_raw("record", payload(name, number))
+        pending = client.outbox.status().pending
+        os.write(1, f"{pending - number}\n".encode())
+
+
 HOW: dict[str, Callable[[str, str, str, int], None]] = {
     "submit": submit,
     "pipeline": submit_groups,
     "async": submit_from_tasks,
     "leave": leave,
     "idle": idle,
+    "fill": fill,
 }
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import subprocess
 import sys
 import threading
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random
 
@@ -14,6 +14,7 @@ from penstock.client import Client, EntryState, Outbox, OutboxJob
 from penstock.loadtest.processes import ServerProcess, free_port
 from tests.integration.outbox_app import payload
 from tests.integration.recorded_tasks import digest
+from tests.integration.small_disk import on_small_disk
 from tests.integration.storm import read_effects
 from tests.integration.test_kill9_server import recorded_server
 
@@ -25,10 +26,19 @@ FLUSH_MS = 60_000
 class Application:
     """One process of the application; what it said before it was killed is what it was promised."""
 
-    def __init__(self, how: str, address: str, path: Path, name: str, count: int = 0) -> None:
+    def __init__(
+        self,
+        how: str,
+        address: str,
+        path: Path,
+        name: str,
+        count: int = 0,
+        within: Sequence[str] = (),
+    ) -> None:
         self.name = name
         self._process = subprocess.Popen(
             [
+                *within,
                 *(sys.executable, "-m", "tests.integration.outbox_app"),
                 *(how, address, str(path), name, str(count)),
             ],
@@ -161,6 +171,20 @@ def test_a_program_that_just_ends_is_told_what_remains(address: str, tmp_path: P
     assert said == ["0", "1", "2", "3", "4", "remaining 5"]
     with Outbox(path) as outbox:
         assert outbox.status().pending == 5
+
+
+@pytest.mark.mounts
+def test_a_full_disk_refuses_submissions_until_there_is_room_again(
+    address: str, tmp_path: Path
+) -> None:
+    disk = tmp_path / "disk"
+    within = on_small_disk(disk, size_mib=4)
+
+    said = Application("fill", address, disk / "app.outbox", "full", within=within).end()
+
+    refusal, written_since = said
+    assert refusal.startswith("there is no room for the outbox")
+    assert written_since == "1"
 
 
 def test_jobs_that_were_submitted_without_a_server_give_their_results(
