@@ -41,8 +41,11 @@ def answer(kept: KeptJobs, batch: Batch, commit: Commit) -> None:
 
 
 def _head(kept: KeptJobs, question: HeadQuestion) -> Sequence[Job]:
-    ready = kept.ready(question.queue).after(question.after)
-    return list(kept.jobs(islice(ready, question.jobs_max)))
+    ready = kept.jobs(kept.ready(question.queue).after(question.after))
+    if question.tenant is not None:
+        ready = (job for job in ready if job.tenant == question.tenant)
+    wanted = (job for job in ready if job.tenant not in question.without)
+    return list(islice(wanted, question.jobs_max))
 
 
 def _position(kept: KeptJobs, question: PositionQuestion) -> int:

@@ -1,7 +1,6 @@
 """The jobs that the store in memory keeps, and the orders in which they are asked for."""
 
 from collections.abc import Iterable, Iterator
-from itertools import chain
 
 from msgspec import Struct, field
 
@@ -82,10 +81,8 @@ class KeptJobs:
 
     def waiting(self, queue: QueueName) -> Iterator[Job]:
         """Iterate over the waiting jobs of a queue in the order in which they are purged."""
-        states = (State.BLOCKED, State.SCHEDULED, State.READY)
-        return self.jobs(
-            chain.from_iterable(self._waiting_in(queue, state).after(None) for state in states)
-        )
+        for state in (State.BLOCKED, State.SCHEDULED, State.READY):
+            yield from self.jobs(self._waiting_in(queue, state).after(None))
 
     def first_of(self, group: Group) -> Job | None:
         """Return whose turn it is in a group: who is not blocked, or else the first blocked."""

@@ -101,7 +101,7 @@ class PurgeSlice(Struct, frozen=True, gc=False):
     """Remove the waiting jobs of a queue up to an id, but for those that are spared.
 
     At most *jobs_max* with one commit: first blocked ones and then scheduled ones, by id, so that
-    few are promoted only to be removed; then ready ones in their order.
+    few are promoted only to be removed; then ready ones.
     """
 
     queue: QueueName

@@ -5,7 +5,7 @@ from typing import Protocol
 
 import pytest
 
-from penstock.jobs.model import Job, JobId, QueueName
+from penstock.jobs.model import Instant, Job, JobId, QueueName
 from penstock.jobs.store.port import (
     Batch,
     Commit,
@@ -15,6 +15,7 @@ from penstock.jobs.store.port import (
     Store,
 )
 from tests.store.records import (
+    NOW,
     QUEUE,
     a_job,
     submissions,
@@ -41,6 +42,12 @@ async def record_of(store: Store, job_id: int) -> JobRecord | None:
     return commit.records.get(JobId(job_id))
 
 
+async def job_of(store: Store, job_id: int) -> Job:
+    found = await record_of(store, job_id)
+    assert found is not None, f"job {job_id} is there"
+    return found.job
+
+
 async def head_of(
     store: Store, queue: str = QUEUE, after: tuple[int, int] | None = None, jobs_max: int = 100
 ) -> list[int]:
@@ -56,8 +63,8 @@ async def due_of(
     return ids(commit.due)
 
 
-async def submit(store: Store, *jobs: Job) -> Commit:
-    return await store.commit(Batch(submissions=submissions(*jobs)))
+async def submit(store: Store, *jobs: Job, now: int = NOW) -> Commit:
+    return await store.commit(Batch(now=Instant(now), submissions=submissions(*jobs)))
 
 
 async def finish(store: Store, *jobs: Job) -> None:

@@ -60,10 +60,10 @@ WHERE group_key IS NOT NULL AND finished_at IS NULL;
 CREATE UNIQUE INDEX jobs_key_unique ON jobs (key) WHERE key IS NOT NULL;
 CREATE INDEX jobs_producer_unfinished ON jobs (producer)
 WHERE producer IS NOT NULL AND finished_at IS NULL;
-CREATE INDEX jobs_ready ON jobs (queue_id, rank) WHERE state = 1;
+CREATE INDEX jobs_ready ON jobs (queue_id, (tenant IS NULL), rank) WHERE state = 1;
 CREATE INDEX jobs_scheduled ON jobs (due_at) WHERE state = 0;
 CREATE INDEX jobs_tenant ON jobs (tenant) WHERE tenant IS NOT NULL;
-CREATE INDEX jobs_tenant_waiting ON jobs (queue_id, tenant, rank)
+CREATE INDEX jobs_tenant_waiting ON jobs (queue_id, tenant, state, rank)
 WHERE tenant IS NOT NULL AND finished_at IS NULL AND state <> 2;
 CREATE TABLE next_job_id (
     only_row INTEGER PRIMARY KEY,

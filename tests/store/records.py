@@ -3,13 +3,22 @@
 from msgspec.structs import replace
 
 from penstock.jobs.model import FailedAttempt, Instant, Job, JobId, QueueName, State, TaskName
+from penstock.jobs.retry_policy import RetryPolicy
 from penstock.jobs.store.port import Submission
 
 QUEUE = QueueName("default")
 NOW = Instant(1_700_000_000_000)
 
 
-def a_job(job_id: int, *, queue: str = QUEUE, rank: int = 1000, key: str | None = None) -> Job:
+def a_job(
+    job_id: int,
+    *,
+    queue: str = QUEUE,
+    rank: int = 1000,
+    key: str | None = None,
+    group: str | None = None,
+    tenant: str | None = None,
+) -> Job:
     return Job(
         id=JobId(job_id),
         queue=QueueName(queue),
@@ -22,6 +31,21 @@ def a_job(job_id: int, *, queue: str = QUEUE, rank: int = 1000, key: str | None 
         submitted_at=NOW,
         due_at=NOW,
         key=key,
+        group=group,
+        tenant=tenant,
+    )
+
+
+def full_job(job_id: int) -> Job:
+    """Return a new job that has all that a job may have."""
+    return replace(
+        a_job(job_id, key="order-17", group="customer-3", tenant="shop"),
+        producer="web-1",
+        expires_at=Instant(NOW + 60_000),
+        keep_ms=0,
+        retry=RetryPolicy(base_ms=1, cap_ms=2, jitter=False, delays_ms=(3, 4)),
+        payload_bytes=2,
+        key_expires_at=Instant(NOW + 5_000),
     )
 
 
@@ -53,6 +77,19 @@ def completed(job: Job, *, remove_at: int = NOW + 1000) -> Job:
 def dead(job: Job, *, remove_at: int = NOW + 1000) -> Job:
     died = completed(job, remove_at=remove_at)
     return replace(died, state=State.DEAD, failures=job.failures + 1)
+
+
+def cancelled(job: Job, *, remove_at: int = NOW + 1000, reason: str | None = None) -> Job:
+    ended = completed(job, remove_at=remove_at)
+    return replace(ended, state=State.CANCELLED, reason=reason)
+
+
+def expired(job: Job, *, remove_at: int = NOW + 1000) -> Job:
+    return replace(completed(job, remove_at=remove_at), state=State.EXPIRED)
+
+
+def blocked(job: Job) -> Job:
+    return replace(job, state=State.BLOCKED)
 
 
 def released(job: Job) -> Job:

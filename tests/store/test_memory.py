@@ -3,9 +3,7 @@
 import pytest
 
 from penstock.jobs.store.memory import MemoryStore
-from tests.store.asking import *  # noqa: F403
 from tests.store.contract import *  # noqa: F403
-from tests.store.contract_questions import *  # noqa: F403
 
 
 class MemoryShelf:

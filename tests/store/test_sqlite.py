@@ -5,9 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.store.asking import *  # noqa: F403
 from tests.store.contract import *  # noqa: F403
-from tests.store.contract_questions import *  # noqa: F403
 from tests.store.shelves import SqliteShelf
 
 

@@ -48,7 +48,7 @@ def test_no_statement_of_a_commit_reads_all_jobs(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "index", "equal", "position"),
     [
-        ("select_head", "jobs_ready", "queue_id=? AND rank=?", "rowid>?"),
+        ("select_head", "jobs_ready", "queue_id=? AND <expr>=? AND rank=?", "rowid>?"),
         ("select_due", "jobs_scheduled", "due_at=?", "rowid>?"),
     ],
 )

@@ -27,6 +27,20 @@ json_array(
     ) END
 )
 
+-- part: tenants
+-- Those that have waiting jobs in queue ?1, and a NULL: one step through the index for each.
+tenants (tenant) AS (
+    SELECT min(tenant) FROM jobs INDEXED BY jobs_tenant_waiting
+    WHERE queue_id = ?1 AND tenant IS NOT NULL AND finished_at IS NULL AND state <> 2
+    UNION ALL
+    SELECT (
+        SELECT min(tenant) FROM jobs INDEXED BY jobs_tenant_waiting
+        WHERE queue_id = ?1 AND tenant > tenants.tenant AND finished_at IS NULL AND state <> 2
+    )
+    FROM tenants
+    WHERE tenants.tenant IS NOT NULL
+)
+
 -- name: insert_queue
 INSERT INTO queues (name) VALUES (?1)
 
@@ -203,15 +217,70 @@ DELETE FROM results WHERE job_id IN (SELECT value FROM json_each(?1))
 DELETE FROM failed_attempts WHERE job_id IN (SELECT value FROM json_each(?1))
 
 -- name: select_head
--- The first ?4 ready jobs of queue ?1 after (rank, id) = (?2, ?3). In two halves, as SQLite uses
+-- The first ?4 ready jobs of queue ?1 after (rank, id) = (?2, ?3). In two halves each, as SQLite uses
 -- only the first column of "(rank, id) > (?2, ?3)": with one rank for all it would read them all.
 SELECT json_group_array($job)
 FROM (
     SELECT * FROM jobs INDEXED BY jobs_ready
-    WHERE state = 1 AND queue_id = ?1 AND rank = ?2 AND id > ?3
+    WHERE state = 1 AND queue_id = ?1 AND (tenant IS NULL) = 1 AND rank = ?2 AND id > ?3
     UNION ALL
     SELECT * FROM jobs INDEXED BY jobs_ready
-    WHERE state = 1 AND queue_id = ?1 AND rank > ?2
+    WHERE state = 1 AND queue_id = ?1 AND (tenant IS NULL) = 1 AND rank > ?2
+    UNION ALL
+    SELECT * FROM jobs INDEXED BY jobs_ready
+    WHERE state = 1 AND queue_id = ?1 AND (tenant IS NULL) = 0 AND rank = ?2 AND id > ?3
+    UNION ALL
+    SELECT * FROM jobs INDEXED BY jobs_ready
+    WHERE state = 1 AND queue_id = ?1 AND (tenant IS NULL) = 0 AND rank > ?2
+    ORDER BY rank, id
+    LIMIT ?4
+) AS jobs
+
+-- name: select_head_of_tenant
+-- The same of tenant ?5 alone.
+SELECT json_group_array($job)
+FROM (
+    SELECT * FROM jobs INDEXED BY jobs_tenant_waiting
+    WHERE queue_id = ?1 AND tenant = ?5 AND state = 1 AND finished_at IS NULL AND state <> 2
+        AND rank = ?2 AND id > ?3
+    UNION ALL
+    SELECT * FROM jobs INDEXED BY jobs_tenant_waiting
+    WHERE queue_id = ?1 AND tenant = ?5 AND state = 1 AND finished_at IS NULL AND state <> 2
+        AND rank > ?2
+    ORDER BY rank, id
+    LIMIT ?4
+) AS jobs
+
+-- name: select_head_without
+-- The same without the tenants ?5. Their jobs may be thousands in front of all others: so the first
+-- jobs of each other tenant are taken, and those of nobody.
+WITH RECURSIVE $tenants
+SELECT json_group_array($job)
+FROM (
+    SELECT * FROM (
+        SELECT * FROM jobs INDEXED BY jobs_ready
+        WHERE state = 1 AND queue_id = ?1 AND (tenant IS NULL) = 1 AND rank = ?2 AND id > ?3
+        UNION ALL
+        SELECT * FROM jobs INDEXED BY jobs_ready
+        WHERE state = 1 AND queue_id = ?1 AND (tenant IS NULL) = 1 AND rank > ?2
+        ORDER BY rank, id
+        LIMIT ?4
+    )
+    UNION ALL
+    SELECT jobs.* FROM tenants JOIN jobs ON jobs.id IN (
+        SELECT id FROM (
+            SELECT rank, id FROM jobs INDEXED BY jobs_tenant_waiting
+            WHERE queue_id = ?1 AND tenant = tenants.tenant AND state = 1
+                AND finished_at IS NULL AND state <> 2 AND rank = ?2 AND id > ?3
+            UNION ALL
+            SELECT rank, id FROM jobs INDEXED BY jobs_tenant_waiting
+            WHERE queue_id = ?1 AND tenant = tenants.tenant AND state = 1
+                AND finished_at IS NULL AND state <> 2 AND rank > ?2
+            ORDER BY rank, id
+            LIMIT ?4
+        )
+    )
+    WHERE tenants.tenant NOT IN (SELECT value FROM json_each(?5))
     ORDER BY rank, id
     LIMIT ?4
 ) AS jobs
@@ -244,10 +313,16 @@ FROM (
 SELECT count(*)
 FROM (
     SELECT 1 FROM jobs INDEXED BY jobs_ready
-    WHERE state = 1 AND queue_id = ?1 AND rank = ?2 AND id < ?3
+    WHERE state = 1 AND queue_id = ?1 AND (tenant IS NULL) = 1 AND rank = ?2 AND id < ?3
     UNION ALL
     SELECT 1 FROM jobs INDEXED BY jobs_ready
-    WHERE state = 1 AND queue_id = ?1 AND rank < ?2
+    WHERE state = 1 AND queue_id = ?1 AND (tenant IS NULL) = 1 AND rank < ?2
+    UNION ALL
+    SELECT 1 FROM jobs INDEXED BY jobs_ready
+    WHERE state = 1 AND queue_id = ?1 AND (tenant IS NULL) = 0 AND rank = ?2 AND id < ?3
+    UNION ALL
+    SELECT 1 FROM jobs INDEXED BY jobs_ready
+    WHERE state = 1 AND queue_id = ?1 AND (tenant IS NULL) = 0 AND rank < ?2
     LIMIT ?4
 )
 
@@ -297,29 +372,22 @@ JOIN failed_attempts ON job_id = asked.value AND attempt = (
 )
 
 -- name: select_tags
--- The greatest rank of a waiting job of queue ?1, by tenant: one step through the index for each.
-WITH RECURSIVE tenants (tenant) AS (
-    SELECT * FROM (
-        SELECT tenant FROM jobs INDEXED BY jobs_tenant_waiting
-        WHERE queue_id = ?1 AND tenant IS NOT NULL AND finished_at IS NULL AND state <> 2
-        ORDER BY tenant
-        LIMIT 1
-    )
-    UNION ALL
-    SELECT (
-        SELECT tenant FROM jobs INDEXED BY jobs_tenant_waiting
-        WHERE queue_id = ?1 AND tenant > tenants.tenant AND finished_at IS NULL AND state <> 2
-        ORDER BY tenant
-        LIMIT 1
-    )
-    FROM tenants
-    WHERE tenants.tenant IS NOT NULL
-)
+-- The greatest rank of a waiting job of queue ?1, by tenant.
+WITH RECURSIVE $tenants
 SELECT json_group_array(json_array(tenant, (
-    SELECT rank FROM jobs INDEXED BY jobs_tenant_waiting
-    WHERE queue_id = ?1 AND tenant = tenants.tenant AND finished_at IS NULL AND state <> 2
-    ORDER BY rank DESC
-    LIMIT 1
+    SELECT max(rank) FROM (
+        SELECT max(rank) AS rank FROM jobs INDEXED BY jobs_tenant_waiting
+        WHERE queue_id = ?1 AND tenant = tenants.tenant AND state = 0
+            AND finished_at IS NULL AND state <> 2
+        UNION ALL
+        SELECT max(rank) FROM jobs INDEXED BY jobs_tenant_waiting
+        WHERE queue_id = ?1 AND tenant = tenants.tenant AND state = 1
+            AND finished_at IS NULL AND state <> 2
+        UNION ALL
+        SELECT max(rank) FROM jobs INDEXED BY jobs_tenant_waiting
+        WHERE queue_id = ?1 AND tenant = tenants.tenant AND state = 5
+            AND finished_at IS NULL AND state <> 2
+    )
 )))
 FROM tenants
 WHERE tenant IS NOT NULL

@@ -25,6 +25,7 @@ from penstock.jobs.store.sqlite.rows import (
     decode_failed_attempts,
     decode_ranks,
     encode_ids,
+    encode_texts,
 )
 from penstock.jobs.store.sqlite.statements import SQL
 
@@ -83,7 +84,14 @@ def _head(
     if queue_id is None:
         return ()
     asked = (queue_id, *(question.after or _START), question.jobs_max)
-    (rows,) = connection.execute(SQL["select_head"], asked).fetchone()
+    if question.tenant is not None:
+        head = connection.execute(SQL["select_head_of_tenant"], (*asked, question.tenant))
+    elif question.without:
+        without = encode_texts(question.without)
+        head = connection.execute(SQL["select_head_without"], (*asked, without))
+    else:
+        head = connection.execute(SQL["select_head"], asked)
+    (rows,) = head.fetchone()
     return decode_jobs(rows, queues.names)
 
 

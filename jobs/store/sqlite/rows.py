@@ -44,6 +44,10 @@ def encode_ids(job_ids: Iterable[int]) -> str:
     return _encode(list(job_ids)).decode()
 
 
+def encode_texts(texts: Iterable[str]) -> str:
+    return _encode(list(texts)).decode()
+
+
 def encode_groups(groups: Iterable[Group]) -> str:
     return _encode(list(groups)).decode()
 

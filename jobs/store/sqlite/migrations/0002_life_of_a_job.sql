@@ -63,9 +63,10 @@ ORDER BY id;
 
 DROP TABLE jobs_before;
 
--- The orders in which jobs are asked for. Equal entries are ordered by id.
+-- The orders in which jobs are asked for. Equal entries are ordered by id. Ready jobs of tenants
+-- and those of nobody are apart, so that the latter are found however many of the former there are.
 CREATE INDEX jobs_scheduled ON jobs (due_at) WHERE state = 0;
-CREATE INDEX jobs_ready ON jobs (queue_id, rank) WHERE state = 1;
+CREATE INDEX jobs_ready ON jobs (queue_id, (tenant IS NULL), rank) WHERE state = 1;
 CREATE INDEX jobs_claimed ON jobs (queue_id) WHERE state = 2;
 CREATE INDEX jobs_finished ON jobs (remove_at, id, queue_id, state) WHERE remove_at IS NOT NULL;
 CREATE UNIQUE INDEX jobs_key_unique ON jobs (key) WHERE key IS NOT NULL;
@@ -78,7 +79,7 @@ CREATE INDEX jobs_group_unfinished ON jobs (queue_id, group_key, state)
 WHERE group_key IS NOT NULL AND finished_at IS NULL;
 CREATE INDEX jobs_group ON jobs (group_key) WHERE group_key IS NOT NULL;
 CREATE INDEX jobs_tenant ON jobs (tenant) WHERE tenant IS NOT NULL;
-CREATE INDEX jobs_tenant_waiting ON jobs (queue_id, tenant, rank)
+CREATE INDEX jobs_tenant_waiting ON jobs (queue_id, tenant, state, rank)
 WHERE tenant IS NOT NULL AND finished_at IS NULL AND state <> 2;
 CREATE INDEX jobs_producer_unfinished ON jobs (producer)
 WHERE producer IS NOT NULL AND finished_at IS NULL;
