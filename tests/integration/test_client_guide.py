@@ -24,7 +24,14 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("number", range(len(EXAMPLES)))
-def test_an_example_runs(number: int, address: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_example_runs(
+    number: int,
+    address: str,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
     exec(compile(_here(EXAMPLES[number], address), f"example {number}", "exec"), {})
 
     assert capsys.readouterr().out

@@ -10,6 +10,7 @@ from random import Random
 
 import pytest
 
+from examples import outbox as example
 from penstock.client import Client, EntryState, Outbox, OutboxJob
 from penstock.loadtest.processes import ServerProcess, free_port
 from tests.integration.outbox_app import payload
@@ -205,6 +206,22 @@ def test_jobs_that_were_submitted_without_a_server_give_their_results(
 
         starting.join()
         assert job.id is not None
+
+
+def test_the_example_submits_with_and_without_a_server(
+    address: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = str(tmp_path / "example.outbox")
+    example.main(address, path)
+    assert "11 wait in" in capsys.readouterr().out
+
+    with recorded_server(tmp_path, address):
+        example.main(address, path)
+
+    said = capsys.readouterr().out
+    assert "entry 10 is job" in said
+    assert said.count("was refused: ERR") == 2
+    assert "0 wait in" in said
 
 
 def test_entries_are_jobs_in_the_order_of_submission(

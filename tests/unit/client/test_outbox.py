@@ -464,6 +464,7 @@ def test_of_two_that_share_a_file_one_sends_for_both(path: Path) -> None:
             assert not second.outbox.status().sends
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
 def test_a_process_that_was_forked_writes_to_the_same_outbox(nobody: str, path: Path) -> None:
     with Client(nobody, outbox=path) as client:
         submitted(client)
