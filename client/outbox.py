@@ -121,11 +121,15 @@ class Outbox:
         sender = self._sender
         if sender is None or self._process != os.getpid():
             return
-        if wait_ms is None:
-            self._wait_until_sent(self.settings.close_ms, lambda: sender.problem is None)
-        else:
-            self._wait_until_sent(wait_ms, _always)
-        sender.stop()
+        try:
+            if wait_ms is None:
+                self._wait_until_sent(self.settings.close_ms, lambda: sender.problem is None)
+            else:
+                self._wait_until_sent(wait_ms, _always)
+        except OutboxUnusable:
+            pass  # Whoever wrote was told, and the log; closing is still to be done.
+        finally:
+            sender.stop()
 
     def flush(self, wait_ms: int | None = None) -> bool:
         """Wait until all that is pending now has been settled; say whether it has.
@@ -235,6 +239,8 @@ class Outbox:
     def wait_for(self, fate: Fate, seconds: float | None) -> None:
         """Wait until it is known what became of an entry."""
         self.look_up(fate)
+        if self._is_called_back():
+            seconds = 0
         with self._fates.changed:
             self._fates.changed.wait_for(lambda: fate.is_known or self._closed, seconds)
 
@@ -303,6 +309,10 @@ class Outbox:
             self._sender.abandon()
         self._begin()
 
+    def _is_called_back(self) -> bool:
+        """Say whether this is within a callback: a wait there would hold up what it waits for."""
+        return self._sender is not None and self._sender.is_current_thread
+
     def _wake(self) -> None:
         if self._sender is not None:
             self._sender.wake()
@@ -339,7 +349,7 @@ class Outbox:
         remaining = give_up_at - time.monotonic()
         if len(new) > settings.entries_max or size > settings.bytes_max:
             why = f"{len(new)} submissions of {size} bytes never fit; raise the mark"
-        elif settings.when_full == "refuse" or (self._sender and self._sender.is_current_thread):
+        elif settings.when_full == "refuse" or self._is_called_back():
             why = "try again when some were sent"
         elif (
             totals.refused + len(new) > settings.entries_max
@@ -361,6 +371,8 @@ class Outbox:
         """Wait until what is pending now is settled; say whether it is."""
         file = self._file
         assert file is not None
+        if self._is_called_back():
+            wait_ms = 0
         until = _FOREVER if wait_ms is None else time.monotonic() + wait_ms / 1000
         last_id = file.totals().next_id - 1
         with self._fates.changed:

@@ -239,12 +239,13 @@ class OutboxFile:
             )
         if primary_code(error) not in _FATAL:
             return unusable(error, self.path)
-        self._broken = (
-            f"writing or reading the outbox {self.path} failed ({described(error)}): it is not "
-            "known whether the last submission was written; see to the disk and start again, what "
-            "was written before is kept"
+        failed = f"writing or reading the outbox {self.path} failed ({described(error)})"
+        help_text = "see to the disk and start again; what was written before is kept"
+        self._broken = f"{failed} before this, so nothing of this was written; {help_text}"
+        return OutboxUnusable(
+            f"{failed}: it is not known whether this was written, which the next start finds out; "
+            f"{help_text}"
         )
-        return OutboxUnusable(self._broken)
 
     def _require_usable(self) -> None:
         if self._broken is not None:

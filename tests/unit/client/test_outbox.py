@@ -21,6 +21,7 @@ from penstock.client import (
 from penstock.client.outbox_job import OutboxJob
 from penstock.config import limits
 from penstock.loadtest.processes import free_port
+from tests.unit.client.failing_disk import fail_at_commit
 from tests.unit.client.scripted import Conversation, HungUp, Script, ScriptedServer
 
 WAIT_MS = 20_000
@@ -329,6 +330,18 @@ def test_a_callback_may_forget_and_submit(path: Path) -> None:
         assert later[0].wait_acknowledged(WAIT_MS) == 2
 
 
+def test_a_callback_that_waits_for_the_outbox_holds_up_nothing(path: Path) -> None:
+    flushed: list[bool] = []
+    outbox = Outbox(path, on_acknowledged=lambda _: flushed.append(outbox.flush()))
+    script = replies(b"-OVERLOADED no\r\n", b":1\r\n", b":2\r\n")
+    with ScriptedServer(script) as server, Client(server.address, outbox=outbox) as client:
+        submitted(client)
+        assert submitted(client).wait_acknowledged(WAIT_MS) > 0
+        _until(lambda: len(flushed) == 2)
+
+    assert flushed[-1]
+
+
 def test_at_the_end_the_application_is_told_what_remains(nobody: str, path: Path) -> None:
     remaining: list[int] = []
     outbox = Outbox(path, on_exit=lambda outbox: remaining.append(outbox.status().pending))
@@ -497,6 +510,34 @@ def test_closing_waits_for_a_server_that_answers(path: Path) -> None:
     assert len(heard) == 1
     with Outbox(path) as outbox:
         assert outbox.status().acknowledged == 1
+
+
+def test_closing_works_after_the_disk_failed(
+    nobody: str, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Outbox] = []
+    with Client(nobody, outbox=Outbox(path, on_exit=told.append)) as client:
+        submitted(client)
+        assert client.outbox._file is not None
+        fail_at_commit(client.outbox._file, monkeypatch)
+        with pytest.raises(OutboxUnusable, match="not known whether this was written"):
+            submitted(client)
+        with pytest.raises(OutboxUnusable, match="so nothing of this was written"):
+            submitted(client)
+
+    assert told == [client.outbox]
+    with Outbox(path) as outbox:
+        assert outbox.status().pending == 1
+
+
+def test_a_callback_may_close(path: Path) -> None:
+    outbox = Outbox(path, close_ms=WAIT_MS, on_acknowledged=lambda _: outbox.close())
+    script = replies(b":1\r\n")
+    with ScriptedServer(script) as server, Client(server.address, outbox=outbox) as client:
+        job = submitted(client)
+        _until(lambda: outbox._closed)
+
+        assert repr(job) == "<job 1>"
 
 
 def test_closing_does_not_wait_for_a_server_that_is_away(nobody: str, path: Path) -> None:
