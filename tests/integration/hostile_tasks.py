@@ -91,8 +91,11 @@ def leave_a_daemon(cleared: bool) -> int:
 @task
 def leave_an_orphan() -> None:
     """Start a process whose parent is gone, in a session of its own, and die."""
+    # The pipe ends when it has spoken: a worker that dies sooner takes it along unheard.
     orphan = subprocess.run(
-        ["setsid", "--fork", "sh", "-c", "echo orphan $$; exec sleep 300"], check=True
+        ["setsid", "--fork", "sh", "-c", "echo orphan $$ >&2; exec sleep 300 >/dev/null"],
+        check=True,
+        stdout=subprocess.PIPE,
     )
     os._exit(orphan.returncode)
 
