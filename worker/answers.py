@@ -38,6 +38,7 @@ class Answers:
         self._loop = asyncio.get_running_loop()
         self._stopped = False
         self.unanswered = 0
+        self.repeating = 0  # Outcomes that wait to be sent again.
 
     def send(self, outcome: Outcome) -> None:
         """Send an outcome with the link's next write."""
@@ -76,11 +77,13 @@ class Answers:
             repetition = _Repetition(give_up_at=now + lease_seconds)
         if now > repetition.give_up_at:
             return False
+        self.repeating += 1
         pause = repetition.backoff.next_seconds()
         self._loop.call_later(pause, self._send_again, outcome, repetition)
         return True
 
     def _send_again(self, outcome: Outcome, repetition: _Repetition) -> None:
+        self.repeating -= 1
         if self._stopped:
             return
         self._link.send(command(outcome), partial(self._replied, outcome, repetition))

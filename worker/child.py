@@ -78,7 +78,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     else:
         dialling = Dialling(options.connect, options.name, password)
         io.start(partial(work_connected, dialling=dialling, guard=guard, say=streams.say))
-    executor.run(io.wake)
+    executor.run(io.batch_ended)
     _end_soon(io.exit)
     return io.exit
 

@@ -142,5 +142,7 @@ async def _connect_to(family: int, place: tuple[object, ...] | str) -> socket.so
 
 async def _link_over(sock: socket.socket, guard: ForkGuard, on_lost: Callable[[str], None]) -> Link:
     guard.protect(sock.fileno())
-    _, link = await asyncio.get_running_loop().create_connection(lambda: Link(on_lost), sock=sock)
+    _, link = await asyncio.get_running_loop().create_connection(
+        lambda: Link(on_lost, sock), sock=sock
+    )
     return link

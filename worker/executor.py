@@ -32,9 +32,9 @@ class Job(NamedTuple):
 
 
 class Executor:
-    """Takes batches of jobs from the I/O thread and leaves outcomes for it.
+    """Takes batches of jobs from the thread that has the connection and leaves outcomes for it.
 
-    The I/O thread calls `submit`, `take_back` and `finished`, the main thread `run`. What they
+    That one calls `submit`, `take_back` and `finished`, the main thread `run`. What they
     share is two deques, whose appends and pops are atomic; a job is in one of them, or running.
     """
 
@@ -46,6 +46,7 @@ class Executor:
         self._inbox: deque[Job] = deque()
         self._outbox: deque[Outcome] = deque()
         self._wake: SimpleQueue[bool] = SimpleQueue()
+        self.batches = 0  # Begun so far.
         self.running_since_ns = 0  # 0: nothing runs.
         self.jobs_run = 0
         self.run_ns = 0
@@ -96,6 +97,7 @@ class Executor:
                 return self._wake.get(timeout=_WAIT_SECONDS)
 
     def _run_inbox(self) -> None:
+        self.batches += 1
         while True:
             try:
                 claim, runnable = self._inbox.popleft()

@@ -49,10 +49,13 @@ class IoThread:
         threading.Thread(target=self._run, args=(work,), name="penstock-io", daemon=True).start()
         self._started.wait()
 
-    def wake(self) -> None:
-        """Tell that the main thread is idle."""
-        if self._runtime is not None:
-            self._runtime.wake()
+    def batch_ended(self) -> None:
+        """Do what comes after a batch, on the main thread, which ran it."""
+        assert self._runtime is not None
+        try:
+            self._runtime.batch_ended()
+        except BaseException:
+            self._break()
 
     def drain(self) -> None:
         """Ask for the end of the work. For signal handlers: it may come before the thread."""

@@ -1,4 +1,10 @@
-"""The worker's I/O thread: claims jobs, has them run, tells the server what became of them."""
+"""The worker's conversation: claims jobs, has them run, tells the server what became of them.
+
+Two threads take turns at it. The I/O thread's loop has it while nothing is to do, while async jobs
+run, while a sync job runs long, and whenever anything is out of the ordinary. As long as short sync
+jobs come one after the other it lends the connection to the main thread, which runs them anyway:
+to hand each job over and back would cost more than the job.
+"""
 
 import asyncio
 import contextlib
@@ -9,8 +15,8 @@ from typing import Final, TypeAlias
 
 from penstock.config import limits
 from penstock.protocol.encoding import encode_command
-from penstock.protocol.reader import Reply
-from penstock.protocol.replies import ErrorReply
+from penstock.protocol.reader import INCOMPLETE, Reply
+from penstock.protocol.replies import ErrorReply, Simple
 from penstock.worker.answers import Answers
 from penstock.worker.async_jobs import AsyncJobs
 from penstock.worker.claims import Claim, MalformedClaim, read_claims
@@ -19,6 +25,7 @@ from penstock.worker.executor import Executor, Job
 from penstock.worker.link import Link
 from penstock.worker.outcomes import hopeless, released
 from penstock.worker.prefetch import (
+    SHORT_TASK_NS,
     Kind,
     RunTimes,
     async_jobs_to_claim,
@@ -30,9 +37,12 @@ OpenLink: TypeAlias = Callable[[Callable[[str], None]], Awaitable[Link]]
 Say: TypeAlias = Callable[[str], None]
 
 CLAIM_WAIT_MS: Final = limits.CLAIM_WAIT_MS_DEFAULT
-# A batch that still runs after this long is looked at: finished jobs are answered, and if one job
-# runs this long already, those behind it go back for others to run.
+# The main thread is looked at this often. From a batch that runs as long as that the connection is
+# taken back: finished jobs are answered, and if one job runs this long already, those behind it go
+# back for others to run.
 _LOOK_SECONDS: Final = 0.02
+# The main thread gives the connection back when nothing has come for so long.
+_QUIET_MS: Final = 100
 # After a claim that was refused, or answered with nothing before its time.
 _PAUSE_SECONDS: Final = 0.25
 
@@ -49,7 +59,7 @@ class Claiming:
 
 
 class Runtime:
-    """Lives on the I/O thread's loop; only `drain_soon` and `wake` may be called from elsewhere."""
+    """Lives on the I/O thread's loop; the main thread calls `batch_ended`, any one `drain_soon`."""
 
     def __init__(
         self,
@@ -71,6 +81,8 @@ class Runtime:
         self._executor_busy = False
         self._jobs_counted = 0
         self._ns_counted = 0
+        self._looking = False
+        self._batch_seen = 0
         self._pump_planned = False
         self.drain_asked = asyncio.Event()
         self._idle = asyncio.Event()
@@ -118,10 +130,6 @@ class Runtime:
                     await self._idle.wait()
         return not self.busy
 
-    def wake(self) -> None:
-        """Tell from the main thread that its batch has ended."""
-        self._loop.call_soon_threadsafe(self._batch_ended)
-
     def drain_soon(self) -> None:
         """Stop claiming, finish what runs, give the rest back. From any thread, often."""
         self._loop.call_soon_threadsafe(self._drain)
@@ -132,12 +140,16 @@ class Runtime:
 
     def _drain(self) -> None:
         self.drain_asked.set()
+        if self._link is not None and not self._link.take_back():
+            return  # The main thread will see it and give the connection back.
         self._give_back(self._executor.take_back())
         self._pump()
         self._end_if_drained()
 
     def _end_if_drained(self) -> None:
         if not self.drain_asked.is_set() or self.busy or self._claim_sent_at is not None:
+            return
+        if self._link is not None and self._link.lent:
             return
         if self._answers is not None and self._answers.unanswered == 0 and not self._ended.done():
             self._ended.set_result(None)
@@ -152,15 +164,18 @@ class Runtime:
         """
         if self._link is None or self._answers is None:
             return
+        self._prepare(self._link, self._answers)
+        self._link.flush()
+
+    def _prepare(self, link: Link, answers: Answers) -> None:
         jobs_max = self._jobs_to_claim()
         if jobs_max:
-            self._claim_sent_at = self._loop.time()
-            self._link.send(self._claim_command(jobs_max), self._claimed)
+            self._claim_sent_at = time.monotonic()
+            link.send(self._claim_command(jobs_max), self._claimed)
         for outcome in self._executor.finished():
-            self._answers.send(outcome)
+            answers.send(outcome)
         for outcome in self._async_jobs.finished():
-            self._answers.send(outcome)
-        self._link.flush()
+            answers.send(outcome)
 
     def _jobs_to_claim(self) -> int:
         if self.drain_asked.is_set() or self._paused or self._claim_sent_at is not None:
@@ -183,7 +198,7 @@ class Runtime:
 
     def _claimed(self, reply: Reply) -> None:
         assert self._claim_sent_at is not None
-        waited = self._loop.time() - self._claim_sent_at
+        waited = time.monotonic() - self._claim_sent_at
         self._claim_sent_at = None
         if isinstance(reply, ErrorReply):
             if reply.code != "DRAINING":
@@ -230,19 +245,29 @@ class Runtime:
             else:
                 batch.append(Job(claim, runnable))
         if batch:
-            self._executor_busy = True
-            self._executor.submit(batch)
-            if len(batch) > 1:
+            self._submit(batch)
+            self._loop.call_soon(self._lend)
+            if not self._looking:
+                self._looking = True
                 self._loop.call_later(_LOOK_SECONDS, self._look)
 
+    def _submit(self, batch: list[Job]) -> None:
+        self._executor_busy = True
+        self._executor.submit(batch)
+
     def _look(self) -> None:
-        if not self._executor_busy:
+        if not self._executor_busy and (self._link is None or not self._link.lent):
+            self._looking = False
             return
+        self._loop.call_later(_LOOK_SECONDS, self._look)
+        seen, self._batch_seen = self._batch_seen, self._executor.batches
         since_ns = self._executor.running_since_ns
-        if since_ns and time.monotonic_ns() - since_ns > _LOOK_SECONDS * 1e9:
+        if not since_ns or seen != self._batch_seen:
+            return
+        if self._link is not None and not self._link.take_back():
+            return
+        if time.monotonic_ns() - since_ns > _LOOK_SECONDS * 1e9:
             self._give_back(self._executor.take_back())
-        else:
-            self._loop.call_later(_LOOK_SECONDS, self._look)
         self._pump()
 
     def _give_back(self, claims: list[Claim]) -> None:
@@ -252,6 +277,12 @@ class Runtime:
             self._answers.send(released(claim))
 
     def _batch_ended(self) -> None:
+        if self._link is not None:
+            self._link.take_back()
+        self._count_batch()
+        self._job_ended()
+
+    def _count_batch(self) -> None:
         self._executor_busy = False
         jobs = self._executor.jobs_run - self._jobs_counted
         run_ns = self._executor.run_ns - self._ns_counted
@@ -259,7 +290,6 @@ class Runtime:
             self._times.add(jobs, run_ns)
             self._jobs_counted += jobs
             self._ns_counted += run_ns
-        self._job_ended()
 
     def _async_job_ended(self) -> None:
         # Jobs that end in one turn of the loop are answered with one write.
@@ -276,3 +306,55 @@ class Runtime:
             self._idle.set()
         self._pump()
         self._end_if_drained()
+
+    # --- the main thread's turn -----------------------------------------------------------------
+
+    def _lend(self) -> None:
+        """Let the main thread go on by itself, if all there is to do are short sync jobs."""
+        if self._link is None or self._answers is None or self._answers.repeating:
+            return
+        if self._async_jobs.running or self._pump_planned or self._paused:
+            return
+        if not self.drain_asked.is_set() and self._times.mean_ns < SHORT_TASK_NS:
+            self._link.lend()
+
+    def batch_ended(self) -> None:
+        """Go on with the next batch, or leave that to the loop. For the main thread."""
+        link, answers = self._link, self._answers
+        if link is None or answers is None or self.drain_asked.is_set() or not link.borrow():
+            self._loop.call_soon_threadsafe(self._batch_ended)
+            return
+        self._count_batch()
+        self._prepare(link, answers)
+        batch = self._next_batch(link)
+        if batch:
+            self._claim_sent_at = None
+            self._submit(batch)
+        link.give_back()
+        if not batch:
+            self._loop.call_soon_threadsafe(self._batch_ended)
+
+    def _next_batch(self, link: Link) -> list[Job]:
+        """Wait for jobs; return none if that, or what the server says before, is for the loop."""
+        if not link.flush_borrowed():
+            return []
+        while (reply := link.receive_borrowed(_QUIET_MS)) is not INCOMPLETE:
+            batch = self._batch_of(reply)
+            if not batch and type(reply) is not Simple:
+                link.leave_borrowed(reply)
+                break
+            on_reply = link.next_awaited()
+            if batch:
+                return batch
+            on_reply(reply)
+        return []
+
+    def _batch_of(self, reply: Reply) -> list[Job]:
+        """Read what a claim brought; return none unless all of it can be run by the main thread."""
+        if type(reply) is not list or self.drain_asked.is_set():
+            return []
+        try:
+            batch = [Job(claim, self._runnables.get(claim.task)) for claim in read_claims(reply)]
+        except (MalformedClaim, UnknownTask):
+            return []
+        return [] if any(job.runnable.is_async for job in batch) else batch
