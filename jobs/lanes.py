@@ -143,7 +143,6 @@ class Lanes:
             return self._main.offer(entry)
         pushed_out = lane.offer(entry)
         if lane.first() is entry:
-            self._unknown.pop(tenant, None)
             self._compete(tenant, lane)
         return pushed_out
 

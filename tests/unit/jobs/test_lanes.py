@@ -2,10 +2,9 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from random import Random
 
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+import pytest
 from msgspec.structs import replace
 
 from penstock.jobs.lanes import Lanes
@@ -199,19 +198,42 @@ def test_what_could_not_be_asked_is_asked_again() -> None:
 
 def test_an_answer_without_a_tenant_that_came_back_is_of_no_use() -> None:
     """Its jobs would be missing from what the window believes to hold."""
-    desk = Desk([job_of("a", 1), job_of("a", 2)])
-    desk.ask()
-    lanes = desk.lanes
+    window = Window(8, complete=False)
+    window.horizon = (1, 5)
+    for job_id in (1, 2):
+        window.offer(entry(job_of("a", job_id)))
+    lanes = Lanes(Q, window, 1, {}, lambda job: None)
     lanes.take_first()
-    assert lanes.first() is None  # Job 2 is in a lane now.
-    lanes.dissolve()
-    question = HeadQuestion(Q, None, 16, without=frozenset({"a"}))
+    assert lanes.first() is None  # Job 2 has a lane now.
+    question, _ = lanes.questions()
+    assert question.without == {"a"}
 
+    lanes = Lanes(Q, lanes.dissolve(), 2, {}, lambda job: None)
     lanes.answer(question, [], elsewhere=())
 
-    found = lanes.dissolve().first()
+    assert not lanes.complete
+    assert [each.without for each in lanes.questions()] == [frozenset()]
+
+
+def test_a_lane_that_may_not_run_holds_nobody_up() -> None:
+    """Its first job is not known, and need not be."""
+    desk = Desk([*(job_of("a", n) for n in range(1, 60)), job_of("b", 99)], running_max=30)
+    desk.lanes.retermed(1)
+    assert desk.take() == 1
+    assert desk.take() == 99
+    desk.lanes.retermed(30)
+    while (found := desk.lanes.first()) is not None:
+        desk.lanes.take_first()
+        del desk.store.jobs[found[2].id]
+    desk.lanes.retermed(1)
+    assert len(desk.lanes) == 0
+
+    desk.lanes.offer(entry(job_of("b", 98)))
+    desk.lanes.ended("b")
+
+    found = desk.lanes.first()
     assert found is not None
-    assert found[1] == 2
+    assert found[1] == 98
 
 
 def test_a_window_of_the_whole_queue_is_left_without_the_limit() -> None:
@@ -272,44 +294,171 @@ def test_without_a_free_lane_the_queue_waits_for_an_end() -> None:
 # --- against the model ---------------------------------------------------------------------------
 
 TENANTS = (None, "a", "b", "c", "d", "e")
+JOBS_MAX = 5
 
 
-class Against(RuleBasedStateMachine):
+class Walk:
     """Commits take time: jobs are taken, end and go while the answers are on their way."""
 
-    lanes_max = 100
-
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, seed: int, lanes_max: int) -> None:
+        self.random = Random(seed)
+        self.lanes_max = lanes_max
         self.store = Store()
         self.running_max = 2
-        self.lanes = Lanes(
-            Q,
-            Window(16, complete=False),
-            self.running_max,
-            {},
-            lambda job: None,
-            lanes_max=self.lanes_max,
-        )
-        self.next_id = 1
-        self.pending: list[Job] = []  # To be stored with the next commit.
+        self.ids = 0
         self.ready: dict[JobId, Job] = {}  # The model: what was stored and is not taken.
         self.running: list[Job] = []
+        self.pending: list[Job] = []  # To be stored with the next commit.
         self.elsewhere: set[JobId] = set()  # Taken or gone, and the store was not told.
-        self.flight: tuple[list[Job], list[tuple[HeadQuestion, list[Job]]]] | None = None
+        self.stored: list[Job] | None = None  # With the commit that is under way.
+        self.answers: list[tuple[HeadQuestion, list[Job]]] = []
+        self.lanes = self.limited(Window(JOBS_MAX, complete=False))
+        for _ in range(self.random.randrange(8)):
+            tenant, rank = self.random.choice(TENANTS), self.random.randrange(6)
+            jobs = [self.new_job(tenant, rank) for _ in range(self.random.randrange(40))]
+            self.ready.update((job.id, job) for job in jobs)
+        self.store.jobs = dict(self.ready)
+
+    def limited(self, window: Window) -> Lanes:
+        running = Counter(job.tenant for job in self.running if job.tenant is not None)
+        return Lanes(
+            Q, window, self.running_max, running, lambda job: None, lanes_max=self.lanes_max
+        )
+
+    def new_job(self, tenant: str | None, rank: int) -> Job:
+        self.ids += 1
+        return job_of(tenant, self.ids, rank)
+
+    # --- what happens ----------------------------------------------------------------------------
+
+    def step(self) -> None:
+        actions = (
+            (self.submit, 3),
+            (self.commit, 6),
+            (self.take_some, 6),
+            (self.end_some, 4),
+            (self.release, 1),
+            (self.cancel, 1),
+            (self.reterm, 1),
+            (self.resize, 1),
+            (self.limit_anew, 1),
+        )
+        (action,) = self.random.choices(
+            [action for action, _ in actions], [weight for _, weight in actions]
+        )
+        action()
+        self.check()
+
+    def submit(self) -> None:
+        tenant = self.random.choice(TENANTS)
+        for _ in range(self.random.randrange(1, 6)):
+            self.pending.append(self.new_job(tenant, self.random.randrange(6)))
+
+    def commit(self) -> None:
+        if self.stored is None:
+            self.begin_commit()
+        else:
+            self.end_commit(fails=self.random.random() < 0.1)
+
+    def begin_commit(self) -> None:
+        for job_id in self.elsewhere:
+            self.store.jobs.pop(job_id, None)
+        self.elsewhere = set()
+        self.stored, self.pending = self.pending, []
+        self.store.jobs.update((job.id, job) for job in self.stored)
+        self.answers = [(each, self.store.answer(each)) for each in self.lanes.questions()]
+
+    def end_commit(self, *, fails: bool) -> None:
+        assert self.stored is not None
+        stored, self.stored = self.stored, None
+        if fails:
+            self.pending = stored + self.pending
+            for job in stored:
+                del self.store.jobs[job.id]
+            for question, _ in self.answers:
+                self.lanes.ask_again(question)
+            return
+        for job in stored:
+            self.ready[job.id] = job
+            self.lanes.offer(entry(job))
+        for question, jobs in self.answers:
+            self.lanes.answer(question, jobs, elsewhere=self.elsewhere)
+
+    def take_some(self) -> None:
+        for _ in range(self.random.randrange(1, 10)):
+            if not self.take():
+                break
+            self.check()
+
+    def take(self) -> bool:
+        found = self.lanes.first()
+        if found is None:
+            return False
+        job = self.lanes.take_first()
+        assert job is found[2]
+        assert self.ready.pop(job.id) == job
+        self.elsewhere.add(job.id)
+        self.running.append(job)
+        return True
+
+    def end(self) -> Job | None:
+        if not self.running:
+            return None
+        job = self.running.pop(self.random.randrange(len(self.running)))
+        self.lanes.ended(job.tenant)
+        return job
+
+    def end_some(self) -> None:
+        for _ in range(self.random.randrange(1, 6)):
+            self.end()
+
+    def release(self) -> None:
+        job = self.end()
+        if job is not None:
+            self.pending.append(job)
+
+    def cancel(self) -> None:
+        if self.ready:
+            job = self.ready.pop(self.random.choice(list(self.ready)))
+            self.lanes.remove(job)
+            self.elsewhere.add(job.id)
+
+    def reterm(self) -> None:
+        self.running_max = self.random.randrange(1, 4)
+        self.lanes.retermed(self.running_max)
+
+    def resize(self) -> None:
+        self.lanes.shrink(self.random.randrange(JOBS_MAX - 1, JOBS_MAX + 5))
+
+    def limit_anew(self) -> None:
+        """Lift the limit and set it again."""
+        self.lanes = self.limited(self.lanes.dissolve())
+
+    # --- what must hold --------------------------------------------------------------------------
+
+    def check(self) -> None:
+        found = self.lanes.first()
+        if found is not None:
+            assert self.may_run(found[2])
+            assert self.ready[found[2].id] is found[2]
+            if self.lanes_max >= len(TENANTS):
+                assert found[2] == self.best()
+        assert self.lanes.lanes_count <= self.lanes_max
+        window = (JOBS_MAX + 4) * 5 // 4
+        assert len(self.lanes) <= 2 * window + 4 * len(TENANTS)
+
+    def may_run(self, job: Job) -> bool:
+        running = sum(1 for other in self.running if other.tenant == job.tenant)
+        return job.tenant is None or running < self.running_max
 
     def best(self) -> Job | None:
-        counts = Counter(job.tenant for job in self.running)
-        may_run = [
-            entry(job)
-            for job in self.ready.values()
-            if job.tenant is None or counts[job.tenant] < self.running_max
-        ]
-        return min(may_run)[2] if may_run else None
+        found = [entry(job) for job in self.ready.values() if self.may_run(job)]
+        return min(found)[2] if found else None
 
     def settle(self) -> None:
+        """Let the store answer until there is nothing to ask."""
         for _ in range(200):
-            if self.flight is not None:
+            if self.stored is not None:
                 self.end_commit(fails=False)
             self.lanes.first()
             if not self.pending and not self.lanes.is_low():
@@ -317,144 +466,30 @@ class Against(RuleBasedStateMachine):
             self.begin_commit()
         raise AssertionError("there is no end of questions")
 
-    @rule(
-        tenant=st.sampled_from(TENANTS),
-        ranks=st.lists(st.integers(0, 5), min_size=1, max_size=30),
-    )
-    def submit(self, tenant: str | None, ranks: list[int]) -> None:
-        for rank in ranks:
-            self.pending.append(job_of(tenant, self.next_id, rank))
-            self.next_id += 1
 
-    @precondition(lambda self: self.flight is None)
-    @rule()
-    def begin_commit(self) -> None:
-        for job_id in self.elsewhere:
-            self.store.jobs.pop(job_id, None)
-        self.elsewhere = set()
-        stored, self.pending = self.pending, []
-        self.store.jobs.update((job.id, job) for job in stored)
-        answers = [(q, self.store.answer(q)) for q in self.lanes.questions()]
-        self.flight = (stored, answers)
+@pytest.mark.parametrize("seed", range(60))
+def test_what_is_first_is_what_a_plain_list_says(seed: int) -> None:
+    walk = Walk(seed, lanes_max=100)
+    for _ in range(40):
+        for _ in range(25):
+            walk.step()
+        walk.settle()
 
-    @precondition(lambda self: self.flight is not None)
-    @rule(fails=st.booleans())
-    def end_commit(self, fails: bool) -> None:
-        assert self.flight is not None
-        (stored, answers), self.flight = self.flight, None
-        if fails:
-            self.pending = stored + self.pending
-            for job in stored:
-                del self.store.jobs[job.id]
-            for question, _ in answers:
-                self.lanes.ask_again(question)
-            return
-        for job in stored:
-            self.ready[job.id] = job
-            self.lanes.offer(entry(job))
-        for question, jobs in answers:
-            self.lanes.answer(question, jobs, elsewhere=self.elsewhere)
+        found, best = walk.lanes.first(), walk.best()
 
-    @rule()
-    def take(self) -> None:
-        found = self.lanes.first()
-        if found is not None:
-            job = self.lanes.take_first()
-            assert job is found[2]
-            del self.ready[job.id]
-            self.elsewhere.add(job.id)
-            self.running.append(job)
-
-    @rule()
-    def take_when_settled(self) -> None:
-        self.settle()
-        self.take()
-
-    @precondition(lambda self: self.running)
-    @rule(data=st.data())
-    def end(self, data: st.DataObject) -> None:
-        job = self.running.pop(data.draw(st.integers(0, len(self.running) - 1)))
-        self.lanes.ended(job.tenant)
-
-    @precondition(lambda self: self.running)
-    @rule(data=st.data())
-    def release(self, data: st.DataObject) -> None:
-        job = self.running.pop(data.draw(st.integers(0, len(self.running) - 1)))
-        self.lanes.ended(job.tenant)
-        self.pending.append(job)
-
-    @precondition(lambda self: self.ready)
-    @rule(data=st.data())
-    def cancel(self, data: st.DataObject) -> None:
-        job = self.ready.pop(data.draw(st.sampled_from(sorted(self.ready))))
-        self.lanes.remove(job)
-        self.elsewhere.add(job.id)
-
-    @rule(jobs_max=st.integers(16, 40))
-    def shrink(self, jobs_max: int) -> None:
-        self.lanes.shrink(jobs_max)
-
-    @rule(running_max=st.integers(1, 4))
-    def reterm(self, running_max: int) -> None:
-        self.running_max = running_max
-        self.lanes.retermed(running_max)
-
-    @rule()
-    def limit_anew(self) -> None:
-        """Lift the limit and set it again."""
-        running = Counter(job.tenant for job in self.running if job.tenant is not None)
-        window = self.lanes.dissolve()
-        self.lanes = Lanes(
-            Q, window, self.running_max, running, lambda job: None, lanes_max=self.lanes_max
-        )
-
-    @invariant()
-    def what_is_first_is_the_best(self) -> None:
-        found = self.lanes.first()
-        assert found is None or found[2] == self.best()
-
-    @invariant()
-    def memory_is_bounded(self) -> None:
-        window = 40 + 40 // 4
-        assert len(self.lanes) <= 2 * window + 5 * 4
-        assert self.lanes.lanes_count <= self.lanes_max
-
-    def teardown(self) -> None:
-        """Whatever happened, in the end the store's answers say what is first."""
-        self.settle()
-        found = self.lanes.first()
-        best = self.best()
         assert (None if found is None else found[2]) == best
 
 
-class AgainstWithFewLanes(Against):
-    """Too few lanes hold jobs up, and never let a wrong one run."""
+@pytest.mark.parametrize("seed", range(20))
+def test_with_too_few_lanes_every_job_gets_its_turn(seed: int) -> None:
+    walk = Walk(seed, lanes_max=2)
+    for _ in range(500):
+        walk.step()
 
-    lanes_max = 2
+    for _ in range(5_000):
+        walk.settle()
+        if not walk.take() and walk.end() is None:
+            break
+        walk.check()
 
-    @invariant()
-    def what_is_first_is_the_best(self) -> None:
-        found = self.lanes.first()
-        if found is not None:
-            counts = Counter(job.tenant for job in self.running)
-            tenant = found[2].tenant
-            assert tenant is None or counts[tenant] < self.running_max
-            assert found[2] == self.ready[found[2].id]
-
-    def teardown(self) -> None:
-        """As jobs end, all of them get their turn."""
-        for _ in range(2_000):
-            self.settle()
-            if self.lanes.first() is None:
-                if not self.running:
-                    break
-                self.lanes.ended(self.running.pop().tenant)
-            else:
-                self.take()
-        assert self.ready == {}
-
-
-TestAgainst = Against.TestCase
-TestAgainst.settings = settings(max_examples=150, stateful_step_count=60, deadline=None)
-TestAgainstWithFewLanes = AgainstWithFewLanes.TestCase
-TestAgainstWithFewLanes.settings = settings(max_examples=60, stateful_step_count=60, deadline=None)
+    assert walk.ready == {}
