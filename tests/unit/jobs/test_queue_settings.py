@@ -23,6 +23,7 @@ from penstock.jobs.queue_settings import (
     terms_of,
 )
 from penstock.jobs.retry_policy import RetryPolicy
+from penstock.protocol.queue_settings import QUEUE_SETTINGS
 
 NOTHING = QueueSettings()
 FULL = QueueSettings(
@@ -353,3 +354,16 @@ def test_weights_are_kept_for_the_day_the_order_is_fair_again() -> None:
 
 def test_what_was_contradictory_before_does_not_hinder_other_changes() -> None:
     assert set_(QueueSettings(burst=5), length_max=3).length_max == 3
+
+
+def test_settings_are_called_what_the_wire_calls_them() -> None:
+    wire = {name: option.keyword for name, option in QUEUE_SETTINGS.items() if name != "weights"}
+
+    assert dict(WORDS) == wire
+
+
+@pytest.mark.parametrize("name", RANGES)
+def test_ranges_are_those_of_the_wire(name: str) -> None:
+    option = QUEUE_SETTINGS[name]
+
+    assert RANGES[name] == (option.minimum, option.maximum)
