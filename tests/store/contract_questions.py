@@ -126,6 +126,21 @@ async def test_a_head_may_be_without_some_tenants(store: Store) -> None:
     assert await head("z", after=(0, 99), jobs_max=2) == [1, 2]
 
 
+@pytest.mark.parametrize("jobs_max", [1, 7, 40, 90, 1000])
+async def test_a_head_without_tenants_is_long_enough(store: Store, jobs_max: int) -> None:
+    tenants = ["big"] * 60 + ["a"] * 50 + ["b", None, "c"] * 20 + ["a"] * 5 + [None] * 30
+    jobs = [a_job(i, rank=i * 7 % 50, tenant=tenant) for i, tenant in enumerate(tenants, start=1)]
+    await submit(store, *jobs)
+
+    question = HeadQuestion(QUEUE, (3, 0), jobs_max, without=frozenset({"big", "c"}))
+    (head,) = (await store.commit(Batch(heads=[question]))).heads
+
+    expected = [
+        (job.rank, job.id) for job in jobs if job.tenant not in ("big", "c") and job.rank >= 3
+    ]
+    assert [(job.rank, job.id) for job in head] == sorted(expected)[:jobs_max]
+
+
 async def test_scheduled_jobs_are_ordered_by_due_time_and_then_by_id(store: Store) -> None:
     await submit(
         store,

@@ -5,6 +5,7 @@ import sqlite3
 
 import pytest
 
+from penstock.jobs.store.sqlite.listing import END_OF_PAGE, LIST_JOBS
 from penstock.jobs.store.sqlite.schema import migrate, read_migrations
 from penstock.jobs.store.sqlite.statements import SQL, parse_statements
 from tests.store.test_schema import DATABASE
@@ -59,6 +60,75 @@ def test_a_position_within_equals_is_found_and_not_searched(
 
     assert f"SEARCH jobs USING INDEX {index} ({equal} AND {position})" in plan
     assert not [step for step in plan if "TEMP B-TREE" in step]
+
+
+@pytest.mark.parametrize(
+    ("way", "step"),
+    [
+        ("tenant", "INDEX jobs_tenant (tenant=? AND rowid>?{})"),
+        ("key", "INDEX jobs_key_unique (key=? AND rowid>?{})"),
+        ("group", "INDEX jobs_group (group_key=? AND rowid>?{})"),
+        ("producer", "INDEX jobs_producer_unfinished (producer=? AND rowid>?{})"),
+        ("dead", "INDEX jobs_aside (queue_id=? AND state=? AND rowid>?{})"),
+        ("all", "INTEGER PRIMARY KEY (rowid>?{})"),
+    ],
+)
+def test_a_list_goes_along_an_index_from_its_place_on(way: str, step: str) -> None:
+    page, end = plan_of(LIST_JOBS[way]), plan_of(END_OF_PAGE[way])
+
+    assert f"SEARCH jobs USING {step.format(' AND rowid<?')}" in page
+    assert [found.replace("COVERING ", "") for found in end] == [
+        f"SEARCH jobs USING {step.format('')}"
+    ]
+    assert not [found for found in page + end if "TEMP B-TREE" in found]
+
+
+@pytest.mark.parametrize(
+    ("name", "steps"),
+    [
+        (
+            "select_promotable",
+            [
+                "jobs_group_unfinished (queue_id=? AND group_key=? AND state<?)",
+                "jobs_group_unfinished (queue_id=? AND group_key=? AND state=?)",
+            ],
+        ),
+        ("select_occupied_groups", ["jobs_group_unfinished (queue_id=? AND group_key=?)"]),
+        ("select_expiring", ["jobs_expiring (expires_at<?)"]),
+        (
+            "select_purgeable",
+            [
+                "jobs_aside (queue_id=? AND state=? AND rowid<?)",
+                "jobs_aside (queue_id=? AND state=? AND rowid<?)",
+                "jobs_ready (queue_id=?)",
+            ],
+        ),
+        (
+            "select_tags",
+            ["jobs_tenant_waiting (queue_id=? AND tenant>?)"] * 2
+            + ["jobs_tenant_waiting (queue_id=? AND tenant=? AND state=?)"] * 3,
+        ),
+        (
+            "select_head_of_tenant",
+            [
+                f"jobs_tenant_waiting (queue_id=? AND tenant=? AND state=? AND {place})"
+                for place in ("rank=? AND rowid>?", "rank>?")
+            ],
+        ),
+        (
+            "count_before",
+            [
+                "jobs_ready (queue_id=? AND <expr>=? AND rank=? AND rowid<?)",
+                "jobs_ready (queue_id=? AND <expr>=? AND rank<?)",
+            ]
+            * 2,
+        ),
+    ],
+)
+def test_what_is_looked_for_is_found_by_an_index(name: str, steps: list[str]) -> None:
+    searches = [step for step in plan_of(SQL[name]) if " USING " in step and "INDEX jobs_" in step]
+
+    assert [re.sub(r".* USING (COVERING )?INDEX ", "", step) for step in searches] == steps
 
 
 def test_loading_counts_from_indexes_alone() -> None:

@@ -251,23 +251,23 @@ FROM (
     LIMIT ?4
 ) AS jobs
 
--- name: select_head_without
--- The same without the tenants ?5. Their jobs may be thousands in front of all others: so the first
--- jobs of each other tenant are taken, and those of nobody.
+-- name: select_fronts
+-- Of each tenant but those of ?5 the first ?4 ready jobs of queue ?1 after (rank, id) = (?2, ?3), and
+-- as many of nobody: tenant, rank, id.
 WITH RECURSIVE $tenants
-SELECT json_group_array($job)
+SELECT json_group_array(json_array(tenant, rank, id))
 FROM (
     SELECT * FROM (
-        SELECT * FROM jobs INDEXED BY jobs_ready
+        SELECT NULL AS tenant, rank, id FROM jobs INDEXED BY jobs_ready
         WHERE state = 1 AND queue_id = ?1 AND (tenant IS NULL) = 1 AND rank = ?2 AND id > ?3
         UNION ALL
-        SELECT * FROM jobs INDEXED BY jobs_ready
+        SELECT NULL, rank, id FROM jobs INDEXED BY jobs_ready
         WHERE state = 1 AND queue_id = ?1 AND (tenant IS NULL) = 1 AND rank > ?2
         ORDER BY rank, id
         LIMIT ?4
     )
     UNION ALL
-    SELECT jobs.* FROM tenants JOIN jobs ON jobs.id IN (
+    SELECT tenants.tenant, jobs.rank, jobs.id FROM tenants JOIN jobs ON jobs.id IN (
         SELECT id FROM (
             SELECT rank, id FROM jobs INDEXED BY jobs_tenant_waiting
             WHERE queue_id = ?1 AND tenant = tenants.tenant AND state = 1
@@ -282,8 +282,7 @@ FROM (
     )
     WHERE tenants.tenant NOT IN (SELECT value FROM json_each(?5))
     ORDER BY rank, id
-    LIMIT ?4
-) AS jobs
+)
 
 -- name: select_due
 -- The first ?3 scheduled jobs after (due_at, id) = (?1, ?2); in two halves like the head.

@@ -3,7 +3,7 @@
 import sqlite3
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Final, Literal
+from typing import Literal
 
 from penstock.jobs.model import FailedAttempt, Job, JobId, QueueName
 from penstock.jobs.store.port import (
@@ -11,11 +11,11 @@ from penstock.jobs.store.port import (
     Commit,
     DueQuestion,
     ExpiringQuestion,
-    HeadQuestion,
     JobEnd,
     JobRecord,
     PositionQuestion,
 )
+from penstock.jobs.store.sqlite.heads import START, head
 from penstock.jobs.store.sqlite.job_rows import decode_jobs
 from penstock.jobs.store.sqlite.listing import list_jobs
 from penstock.jobs.store.sqlite.queues import QueueNumbers
@@ -25,12 +25,8 @@ from penstock.jobs.store.sqlite.rows import (
     decode_failed_attempts,
     decode_ranks,
     encode_ids,
-    encode_texts,
 )
 from penstock.jobs.store.sqlite.statements import SQL
-
-# Before every position: ids start at 1.
-_START: Final = (-(2**63), 0)
 
 
 def asks_anything(batch: Batch) -> bool:
@@ -54,7 +50,7 @@ def answer(
 ) -> None:
     """Answer the questions of a batch."""
     if batch.heads:
-        commit.heads = [_head(connection, queues, question) for question in batch.heads]
+        commit.heads = [head(connection, queues, question) for question in batch.heads]
     if batch.due is not None:
         commit.due = _due(connection, queues, batch.due)
     if batch.expiring is not None:
@@ -66,7 +62,7 @@ def answer(
     if batch.outcomes:
         commit.outcomes = _outcomes(connection, queues.names, batch.outcomes)
     if batch.peeks:
-        commit.peeks = [_head(connection, queues, question) for question in batch.peeks]
+        commit.peeks = [head(connection, queues, question) for question in batch.peeks]
     if batch.positions:
         commit.positions = [_position(connection, queues, asked) for asked in batch.positions]
     if batch.listings:
@@ -77,28 +73,10 @@ def answer(
         commit.sizes = {name: _size(connection, queues.ids.get(name)) for name in batch.sizes}
 
 
-def _head(
-    connection: sqlite3.Connection, queues: QueueNumbers, question: HeadQuestion
-) -> Sequence[Job]:
-    queue_id = queues.ids.get(question.queue)
-    if queue_id is None:
-        return ()
-    asked = (queue_id, *(question.after or _START), question.jobs_max)
-    if question.tenant is not None:
-        head = connection.execute(SQL["select_head_of_tenant"], (*asked, question.tenant))
-    elif question.without:
-        without = encode_texts(question.without)
-        head = connection.execute(SQL["select_head_without"], (*asked, without))
-    else:
-        head = connection.execute(SQL["select_head"], asked)
-    (rows,) = head.fetchone()
-    return decode_jobs(rows, queues.names)
-
-
 def _due(
     connection: sqlite3.Connection, queues: QueueNumbers, question: DueQuestion
 ) -> Sequence[Job]:
-    asked = (*(question.after or _START), question.jobs_max)
+    asked = (*(question.after or START), question.jobs_max)
     (rows,) = connection.execute(SQL["select_due"], asked).fetchone()
     return decode_jobs(rows, queues.names)
 

@@ -15,6 +15,8 @@ from penstock.jobs.store.sqlite.many_rows import Row
 
 # An ordering group: the number of its queue, and its name.
 Group = tuple[int, str]
+# Whose a job is, its rank, its id.
+Front = tuple[str | None, int, int]
 
 # A blob that is larger is bound, and read, by a statement of its own: SQLite copies what passes
 # through it, and a batch of large payloads must not be in memory twice.
@@ -34,6 +36,7 @@ _decode_triples: Final = msgspec.json.Decoder(list[tuple[int, int, int]]).decode
 _decode_purgeable: Final = msgspec.json.Decoder(list[tuple[int, int, str | None]]).decode
 _decode_groups: Final = msgspec.json.Decoder(list[Group]).decode
 _decode_texts: Final = msgspec.json.Decoder(list[tuple[int, str]]).decode
+_decode_fronts: Final = msgspec.json.Decoder(list[Front]).decode
 _decode_ranks: Final = msgspec.json.Decoder(list[tuple[str, int]]).decode
 
 
@@ -112,6 +115,10 @@ def decode_groups(rows: str) -> list[Group]:
 
 def decode_texts(rows: str) -> dict[JobId, str]:
     return {JobId(job_id): text for job_id, text in _decode_texts(rows)}
+
+
+def decode_fronts(rows: str) -> list[Front]:
+    return _decode_fronts(rows)
 
 
 def decode_ranks(rows: str) -> dict[str, int]:

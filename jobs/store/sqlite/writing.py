@@ -42,6 +42,10 @@ def write(
         commit.removed = remove(connection, queues, batch.removal, batch.forgets)
     if batch.purges:
         commit.purged = _purge(connection, queues, batch, groups)
+    if batch.rewrites:
+        rewritten_count = _REWRITE_JOBS.execute(connection, rewrite_rows(batch.rewrites))
+        assert rewritten_count == len(batch.rewrites), "rewritten jobs are known"
+        groups |= groups_of(batch.rewrites, queues.ids)
     if batch.submissions:
         submit(connection, queues, batch.submissions, batch.now, commit)
     if batch.updates:
@@ -49,10 +53,6 @@ def write(
         assert updated_count == len(batch.updates), "updated jobs are known"
         finished = (job for job in batch.updates if job.finished_at is not None)
         groups |= groups_of(finished, queues.ids)
-    if batch.rewrites:
-        rewritten_count = _REWRITE_JOBS.execute(connection, rewrite_rows(batch.rewrites))
-        assert rewritten_count == len(batch.rewrites), "rewritten jobs are known"
-        groups |= groups_of(batch.rewrites, queues.ids)
     if batch.results:
         write_blobs(connection, _INSERT_RESULTS, batch.results)
     if batch.failed_attempts:
