@@ -7,6 +7,7 @@ from random import Random
 import pytest
 from msgspec.structs import replace
 
+from penstock.config.limits import LANE_QUESTIONS_MAX
 from penstock.jobs.lanes import Lanes
 from penstock.jobs.model import Job, JobId, QueueName
 from penstock.jobs.store.port import HeadQuestion
@@ -289,6 +290,35 @@ def test_without_a_free_lane_the_queue_waits_for_an_end() -> None:
         taken = desk.take_all()
 
     assert desk.store.jobs == {}
+
+
+def test_a_commit_carries_no_more_questions_than_it_may() -> None:
+    """Lanes of those who may run go first; the others are asked for with the next."""
+    window = Window(1_000, complete=False)
+    window.horizon = (1, 1_000)
+    for n in range(100):
+        window.offer(entry(job_of(f"t{n}", n + 1)))
+    lanes = Lanes(Q, window, 1, {f"t{n}": 1 for n in range(100)}, lambda job: None)
+    assert lanes.first() is None
+    lanes.ended("t99")
+
+    questions = lanes.questions()
+    rest = lanes.questions()
+
+    assert [question.tenant for question in questions[:2]] == [None, "t99"]
+    assert len(questions) == LANE_QUESTIONS_MAX
+    assert len(rest) == 101 - LANE_QUESTIONS_MAX
+
+
+def test_what_is_left_behind_by_lanes_does_not_pile_up() -> None:
+    desk = Desk([job_of("a", 1), job_of("a", 99)])
+    assert desk.take_all() == [1]
+    desk.lanes.ended("a")
+
+    for rank in range(1_000):
+        desk.lanes.offer(entry(job_of("a", 50, 0 - rank)))
+
+    assert len(desk.lanes._front) < 20
 
 
 # --- against the model ---------------------------------------------------------------------------
