@@ -119,6 +119,16 @@ DISK_LOOK_SECONDS: Final = 1.0
 DISK_FREE_MARGIN_DIVISOR: Final = 4
 
 # --- lists ---------------------------------------------------------------------------------------
+# What a page of a list, or a count of those before a job, weighs among the reads of a commit.
+LIST_READS: Final = 16
+# Jobs that one page may look at: some milliseconds, whatever the filter lets through.
+LIST_SCAN_MAX: Final = 5_000
+# Jobs that are purged, put in a new order, redriven or discarded with one commit.
+SLICE_JOBS_MAX: Final = 500
+# Waiting jobs of which the store is asked with one commit whether they expired.
+EXPIRING_JOBS_MAX: Final = 500
+# From the wish to cancel a job that runs to the end of its lease, when its process is ended.
+CANCEL_GRACE_MS: Final = 10_000
 LIST_JOBS_DEFAULT: Final = 100
 LIST_JOBS_MAX: Final = 1_000  # COUNT of one JOB.LIST or QUEUE.PEEK: a reply of about a megabyte.
 PEEK_JOBS_DEFAULT: Final = 10

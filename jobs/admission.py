@@ -155,6 +155,10 @@ class Parked(Generic[Token]):
                 return token
         return None
 
+    def payload_bytes(self, token: Token) -> int:
+        """Return how large the payload of a waiting submission is."""
+        return self._places[token][1]
+
     def count(self, queue: QueueName) -> int:
         return sum(map(len, self._lines.get(queue, ())))
 

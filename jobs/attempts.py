@@ -5,28 +5,47 @@ ends an attempt is decided here and stays its last word (`Lease.settling`) until
 that it is durable (`end`) or could not be written (`undo`).
 """
 
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterator
+from typing import Final
 
-from penstock.config.limits import CLAIM_WRITE_MS, LEASE_GRACE_MS
+from msgspec.structs import replace
+
+from penstock.config.limits import CANCEL_GRACE_MS, CLAIM_WRITE_MS, LEASE_GRACE_MS
 from penstock.jobs.changes import Change, Settled
-from penstock.jobs.effects import Overdue
-from penstock.jobs.errors import LeaseLost, TooLarge
-from penstock.jobs.leases import Lease, Leases
-from penstock.jobs.model import FailedAttempt, Instant, Job, JobId
+from penstock.jobs.effects import Overdue, Stop
+from penstock.jobs.errors import AskedToStop, LeaseLost, TooLarge
+from penstock.jobs.leases import Lease, Leases, Progress
+from penstock.jobs.model import FailedAttempt, Instant, Job, JobId, QueueName
 from penstock.jobs.policy import Policy
-from penstock.jobs.records import with_claim, with_failure, with_release, with_result
-from penstock.jobs.retry import JitterSource, RetryAt, decide_retry
+from penstock.jobs.queue import Queue
+from penstock.jobs.records import (
+    with_claim,
+    with_end,
+    with_failure,
+    with_release,
+    with_result,
+    with_snooze,
+    with_stop,
+    without_key,
+)
+from penstock.jobs.retry import Failure, JitterSource, RetryAt, decide_retry
 from penstock.jobs.transitions import Cause
 from penstock.jobs.waits import Claimant, ConsumerId
+
+_CANCELLED_BY_WORKER: Final = "its worker cancelled it"
 
 
 class Attempts:
     """All attempts that run, and what is to be written of them."""
 
-    __slots__ = ("_first_id", "_leases", "_policy", "_unwritten_claims", "changes")
+    __slots__ = ("_first_id", "_leases", "_policy", "_queue", "_unwritten_claims", "changes")
 
-    def __init__(self, policy: Policy, first_id: JobId) -> None:
+    def __init__(
+        self, policy: Policy, first_id: JobId, queue: Callable[[QueueName], Queue]
+    ) -> None:
+        """Take the queues by name: their terms say how long to keep what, and when to retry."""
         self._policy = policy
+        self._queue = queue
         self._first_id = first_id  # Of this run; smaller ids are of runs before.
         self._leases = Leases()
         # Claims that are not written, the oldest first; most jobs end before theirs would be.
@@ -46,6 +65,18 @@ class Attempts:
         """Return a job's record as it is now: the store may not have been told of its claim."""
         lease = self._leases.by_job.get(job.id)
         return job if lease is None else lease.job
+
+    def of_queue(self, name: QueueName) -> list[JobId]:
+        """Return the jobs of a queue that run."""
+        return [lease.job.id for lease in self._leases.by_job.values() if lease.job.queue == name]
+
+    def lease(self, job_id: JobId) -> Lease | None:
+        """Return who holds a job, if anybody."""
+        return self._leases.by_job.get(job_id)
+
+    def unwritten(self, queue: QueueName) -> list[Job]:
+        """Return the jobs of a queue whose claims the store does not know of."""
+        return [job for job in self._unwritten_claims.values() if job.queue == queue]
 
     def held_by(self, consumer: ConsumerId) -> list[JobId]:
         """Return the jobs that a consumer holds, in the order it claimed them."""
@@ -86,53 +117,94 @@ class Attempts:
         if lease.settling is not None:
             _join(lease, Cause.COMPLETE, settled)
             return
-        done = with_result(lease.job, now=now, keep_ms=self._policy.result_keep_ms)
+        job = lease.job
+        keep_ms = self._queue(job.queue).terms.keep_ms if job.keep_ms is None else job.keep_ms
+        done = with_result(job, now=now, keep_ms=keep_ms)
         self._settle(lease, Change(Cause.COMPLETE, done, result=result, listeners=[settled]))
 
     def fail(
         self,
         job_id: JobId,
         attempt: int,
-        error: str,
+        failure: Failure,
         *,
-        final: bool,
         now: Instant,
         jitter: float,
         settled: Settled,
     ) -> None:
-        """End an attempt that failed: it is tried again, or it was the last (always if *final*).
+        """End an attempt that failed: it is tried again, or it was the last.
 
         Raises:
             LeaseLost: the attempt does not hold the job.
         """
         lease = self._leases.find(job_id, attempt)
         if lease.settling is not None:
-            if lease.settling.cause not in (Cause.RETRY, Cause.GIVE_UP):
+            if lease.settling.cause not in (Cause.RETRY, Cause.GIVE_UP, Cause.CANCEL):
                 raise LeaseLost(job_id, attempt)
             lease.settling.listeners.append(settled)
             return
-        self._fail(lease, error, final=final, lost=False, now=now, jitter=jitter, settled=settled)
+        self._fail(lease, failure, now=now, jitter=jitter, settled=settled)
 
-    def release(self, job_id: JobId, attempt: int, *, now: Instant, settled: Settled) -> None:
-        """Give a job back without a failure. Raises LeaseLost."""
+    def release(
+        self, job_id: JobId, attempt: int, delay_ms: int, *, now: Instant, settled: Settled
+    ) -> None:
+        """Give a job back without a failure, to be run again no sooner. Raises LeaseLost."""
         lease = self._leases.find(job_id, attempt)
         if lease.settling is not None:
-            _join(lease, Cause.RELEASE, settled)
+            if lease.settling.cause not in (Cause.RELEASE, Cause.SNOOZE, Cause.CANCEL):
+                raise LeaseLost(job_id, attempt)
+            lease.settling.listeners.append(settled)
             return
-        self._release(lease, now, settled)
+        self._release(lease, now, settled, delay_ms=delay_ms)
 
     def extend(self, job_id: JobId, attempt: int, lease_ms: int | None, *, now: Instant) -> int:
         """Let a lease end *lease_ms* from now (its job's timeout by default); return how long.
 
         Raises:
             LeaseLost: the attempt does not hold the job, or is just ending.
+            AskedToStop: its job was cancelled.
         """
-        lease = self._leases.find(job_id, attempt)
-        if lease.settling is not None:
-            raise LeaseLost(job_id, attempt)
+        lease = self._running(job_id, attempt)
         lasts_ms = (lease.job.timeout_ms if lease_ms is None else lease_ms) + LEASE_GRACE_MS
         self._leases.extend(lease, Instant(now + lasts_ms))
         return lasts_ms
+
+    def progress(self, job_id: JobId, attempt: int, progress: Progress) -> None:
+        """Take note how far an attempt is. Raises LeaseLost, AskedToStop."""
+        self._running(job_id, attempt).progress = progress
+
+    def output(self, job_id: JobId, attempt: int, text: str) -> None:
+        """Take note of what an attempt printed. Raises LeaseLost, AskedToStop."""
+        self._running(job_id, attempt).print(text)
+
+    def stop(self, lease: Lease, reason: str, *, now: Instant, settled: Settled) -> None:
+        """Ask the holder of a job to stop: it has a moment, then the job is taken from it.
+
+        To be called for a lease that is not ending. It is on record when *settled* is told, so
+        that the job is not run again, should the server die meanwhile.
+        """
+        assert lease.settling is None
+        if lease.job.cancel_asked_at is None:
+            lease.job = with_stop(lease.job, reason, now)
+            self._leases.extend(lease, self._sooner(lease, Instant(now + CANCEL_GRACE_MS)))
+        self._unwritten_claims.pop(lease.job.id, None)
+        self.changes.append(Change(None, lease.job, listeners=[settled], rewrites=True))
+
+    def free_key(self, lease: Lease) -> Change:
+        """Take its key from a job that runs. The caller has the change written."""
+        assert lease.settling is None
+        assert lease.job.key is not None
+        freed_key = (lease.job.key, lease.job.key_expires_at)
+        lease.job = without_key(lease.job)
+        self._unwritten_claims.pop(lease.job.id, None)
+        return Change(None, lease.job, rewrites=True, freed_key=freed_key)
+
+    def stopped(self, job: Job) -> Stop | None:
+        """Return whom to tell that a job is to stop, if it still runs."""
+        lease = self._leases.by_job.get(job.id)
+        if lease is None or lease.settling is not None or lease.job.attempt != job.attempt:
+            return None
+        return Stop(lease.consumer, lease.worker, job.id, job.attempt)
 
     # --- when workers are gone or late ---------------------------------------------------------
 
@@ -156,9 +228,8 @@ class Attempts:
             if lease.job.id in unstarted:
                 self._release(lease, now, None)
             else:
-                self._fail(
-                    lease, error, final=False, lost=True, now=now, jitter=jitter(), settled=None
-                )
+                failure = Failure(error, lost=True)
+                self._fail(lease, failure, now=now, jitter=jitter(), settled=None)
 
     def give_back(self, consumer: ConsumerId, *, now: Instant) -> None:
         """Release all that a consumer holds: it is in order, and leaves."""
@@ -175,7 +246,7 @@ class Attempts:
             f"LeaseExpired: {lease.worker} neither finished nor extended attempt {attempt} "
             f"within {lease.job.timeout_ms} ms and {LEASE_GRACE_MS} ms of grace"
         )
-        self._fail(lease, error, final=False, lost=False, now=now, jitter=jitter, settled=None)
+        self._fail(lease, Failure(error), now=now, jitter=jitter, settled=None)
         return lease.job
 
     # --- time ----------------------------------------------------------------------------------
@@ -218,7 +289,10 @@ class Attempts:
 
     def undo(self, change: Change, now: Instant) -> None:
         """Let an attempt go on whose change could not be written; a claim is written later."""
-        if change.cause is Cause.CLAIM:
+        if change.freed_key is not None:
+            self._keep_key(change)
+            return
+        if change.cause in (Cause.CLAIM, None):
             claimed = self._leases.by_job.get(change.job.id)
             # A later change of the job, on its way already, holds all that the claim said.
             if claimed is not None and claimed.settling is None:
@@ -234,31 +308,63 @@ class Attempts:
         # (a lost worker's) is asked for by the lease running out.
         self._leases.extend(lease, Instant(now + LEASE_GRACE_MS))
 
+    def _keep_key(self, change: Change) -> None:
+        """Leave its key to a job, as the submission that was to take it was not stored."""
+        lease = self._leases.by_job.get(change.job.id)
+        if lease is not None:
+            assert change.freed_key is not None
+            key, expires_at = change.freed_key
+            lease.job = replace(lease.job, key=key, key_expires_at=expires_at)
+            if lease.settling is None:
+                self.changes.append(Change(Cause.CLAIM, lease.job))
+
     # --- inside --------------------------------------------------------------------------------
 
-    def _release(self, lease: Lease, now: Instant, settled: Settled | None) -> None:
+    def _running(self, job_id: JobId, attempt: int) -> Lease:
+        """Return the lease of an attempt that may go on. Raises LeaseLost, AskedToStop."""
+        lease = self._leases.find(job_id, attempt)
+        if lease.settling is not None:
+            raise LeaseLost(job_id, attempt)
+        if lease.job.cancel_asked_at is not None:
+            raise AskedToStop(job_id, attempt)
+        return lease
+
+    def _release(
+        self, lease: Lease, now: Instant, settled: Settled | None, *, delay_ms: int = 0
+    ) -> None:
+        job = lease.job
+        if job.cancel_asked_at is not None:
+            self._cancel(lease, job.reason, now, settled)
+            return
         listeners = [] if settled is None else [settled]
-        self._settle(
-            lease, Change(Cause.RELEASE, with_release(lease.job, now), listeners=listeners)
-        )
+        if delay_ms:
+            snoozed = with_snooze(job, Instant(now + delay_ms))
+            self._settle(lease, Change(Cause.SNOOZE, snoozed, listeners=listeners))
+            return
+        released = with_release(job, now, rank=self._queue(job.queue).ranks.rank_again(job))
+        self._settle(lease, Change(Cause.RELEASE, released, listeners=listeners))
 
     def _fail(
         self,
         lease: Lease,
-        error: str,
+        failure: Failure,
         *,
-        final: bool,
-        lost: bool,
         now: Instant,
         jitter: float,
         settled: Settled | None,
     ) -> None:
         job = lease.job
+        if job.cancel_asked_at is not None or failure.cancels:
+            reason = job.reason if job.cancel_asked_at is not None else failure.error
+            self._cancel(lease, reason, now, settled)
+            return
+        terms = self._queue(job.queue).terms
         decision = decide_retry(
-            self._policy.retry,
+            job.retry or terms.retry,
             failures=job.failures + 1,
-            attempts_max=0 if final else job.attempts_max,
-            lost=lost,
+            attempts_max=0 if failure.final else job.attempts_max,
+            lost=failure.lost,
+            after_ms=failure.after_ms if job.retry is None else None,
             now=now,
             jitter=jitter,
         )
@@ -266,13 +372,28 @@ class Attempts:
         assert job.claimed_at is not None
         change = Change(
             Cause.GIVE_UP if due_at is None else Cause.RETRY,
-            with_failure(job, due_at=due_at, now=now, keep_ms=self._policy.dead_keep_ms),
+            with_failure(job, due_at=due_at, now=now, keep_ms=terms.dead_keep_ms),
             failed_attempt=FailedAttempt(
-                job.id, job.attempt, lease.worker, job.claimed_at, now, error
+                job.id, job.attempt, lease.worker, job.claimed_at, now, failure.error, lease.output
             ),
             listeners=[] if settled is None else [settled],
         )
         self._settle(lease, change)
+
+    def _cancel(
+        self, lease: Lease, reason: str | None, now: Instant, settled: Settled | None
+    ) -> None:
+        """End an attempt whose job is not wanted any more."""
+        job = lease.job
+        keep_ms = self._queue(job.queue).terms.keep_ms if job.keep_ms is None else job.keep_ms
+        first_line = (reason or _CANCELLED_BY_WORKER).partition("\n")[0]
+        ended = with_end(job, Cause.CANCEL, first_line, now=now, keep_ms=keep_ms)
+        listeners = [] if settled is None else [settled]
+        self._settle(lease, Change(Cause.CANCEL, ended, listeners=listeners, rewrites=True))
+
+    def _sooner(self, lease: Lease, until: Instant) -> Instant:
+        assert lease.timer is not None
+        return min(until, lease.timer.at)
 
     def _settle(self, lease: Lease, change: Change) -> None:
         lease.settling = change

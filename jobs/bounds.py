@@ -5,6 +5,7 @@ from msgspec import Struct
 from penstock.config.limits import (
     CLAIM_PAYLOADS_READ_MAX,
     PARKED_CLAIMS_MAX,
+    PARKED_SUBMISSIONS_MAX,
     PAYLOAD_CACHE_BYTES_MAX,
     PAYLOAD_CACHE_ITEM_BYTES_MAX,
     QUEUE_WINDOW_JOBS_MAX,
@@ -22,6 +23,7 @@ class Bounds(Struct, frozen=True):
     queues_max: int = QUEUES_MAX
     waiters_max: int = WAITERS_MAX
     parked_max: int = PARKED_CLAIMS_MAX
+    parked_submissions_max: int = PARKED_SUBMISSIONS_MAX
     window_jobs_max: int = QUEUE_WINDOW_JOBS_MAX
     window_jobs_min: int = QUEUE_WINDOW_JOBS_MIN
     windows_jobs_max: int = WINDOWS_JOBS_MAX

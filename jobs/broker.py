@@ -14,57 +14,99 @@ the caller collects them, which it does after every call.
 """
 
 from collections.abc import Collection, Container, Sequence
+from types import MappingProxyType
 from typing import Final
 
+from penstock.jobs.administration import Administration, Defaults, TermsBook
 from penstock.jobs.attempts import Attempts
 from penstock.jobs.bounds import Bounds
 from penstock.jobs.changes import Change, Settled
-from penstock.jobs.effects import Delivery, Effect, Finish
-from penstock.jobs.errors import Draining, NoJob, NoQueue
+from penstock.jobs.effects import Delivery, Effect, Finish, RoomAgain
+from penstock.jobs.errors import DiskLow, Draining, NoJob, NoQueue
+from penstock.jobs.leases import Lease, Progress
 from penstock.jobs.model import FINISHED, Instant, Job, JobId, QueueName, State
-from penstock.jobs.outcomes import Completed, Outcome, ServerLeaves, WaitEnded, died, outcome_of
+from penstock.jobs.outcomes import (
+    Cancelled,
+    Completed,
+    Outcome,
+    ServerLeaves,
+    WaitEnded,
+    died,
+    ended_early,
+    outcome_of,
+)
 from penstock.jobs.policy import Policy, SubmitRequest
 from penstock.jobs.queue import Queue
 from penstock.jobs.ready import Ready
 from penstock.jobs.records import with_due
-from penstock.jobs.retry import JitterSource
+from penstock.jobs.retry import Failure, JitterSource
+from penstock.jobs.revisions import Revisions
+from penstock.jobs.rooms import Rooms
 from penstock.jobs.schedule import Schedule
-from penstock.jobs.store.port import Batch, Commit, JobRecord, KeyHolder, Snapshot, Submission
+from penstock.jobs.space import LowSpace
+from penstock.jobs.store.port import Batch, Commit, JobEnd, KeyHolder, Purged, Snapshot, Submission
 from penstock.jobs.submission import decide_submission
 from penstock.jobs.transitions import Cause
 from penstock.jobs.waits import Claim, Claimant, ConsumerId, Waiter, Waits
 
 _BOUNDS: Final = Bounds()
+_NO_DEFAULTS: Final[Defaults] = MappingProxyType({})
+_PURGED: Final = "its queue was purged"
 
 
 class Broker:
     """All jobs of one server, as far as memory holds them."""
 
-    def __init__(self, snapshot: Snapshot, policy: Policy, bounds: Bounds = _BOUNDS) -> None:
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        policy: Policy,
+        bounds: Bounds = _BOUNDS,
+        defaults: Defaults = _NO_DEFAULTS,
+    ) -> None:
+        """Take what the store knows, and the settings of all queues and of single ones."""
         self.policy = policy
         self.draining = False
+        self.disk_low: LowSpace | None = None  # Set while there is too little room for more jobs.
+        book = TermsBook(policy, defaults)
         self._next_id = int(snapshot.next_id)
-        self._ready = Ready(bounds)
+        self._ready = Ready(bounds, book.terms)
         self._schedule = Schedule(bounds.schedule_jobs_max)
-        self._attempts = Attempts(policy, snapshot.next_id)
+        self._attempts = Attempts(policy, snapshot.next_id, self._ready.queue)
+        self.revisions = Revisions(self._ready, self._schedule, self._attempts)
+        self.administration = Administration(book, self._ready, self.revisions)
+        self.rooms = Rooms(
+            self._ready,
+            self.revisions,
+            priority=policy.priority,
+            parked_max=bounds.parked_submissions_max,
+        )
         self._waits = Waits(bounds.waiters_max)
         self._effects: list[Effect] = []
+        # When the next waiting job may expire, as far as it is known; 0: to be asked.
+        self._next_expiry: Instant | None = Instant(0)
         self._restore(snapshot)
 
     # --- what clients ask ----------------------------------------------------------------------
 
-    def submit(self, request: SubmitRequest, now: Instant) -> Submission:
+    def submit(self, request: SubmitRequest, now: Instant, *, waited: bool = False) -> Submission:
         """Decide about a new job. It exists when the submission is durable (`stored`).
 
         Whether its key was used before is known to the store alone, and said then (`duplicate`).
+        One that has *waited* for room does not wait behind those that still do.
 
         Raises:
-            Draining, TooLarge, Invalid, Overloaded: nothing happened.
+            Draining, TooLarge, Invalid, Overloaded, QueueFull: nothing happened.
         """
         if self.draining:
             raise Draining
-        submission = decide_submission(request, self.policy, JobId(self._next_id), now)
-        self._ready.admit(request.queue)
+        if self.disk_low is not None:
+            raise DiskLow(self.disk_low)
+        queue = self._ready.admit(request.queue)
+        if queue.terms.is_bounded:
+            self.rooms.check(queue, request, now, waited=waited)
+        submission = decide_submission(request, self.policy, queue, JobId(self._next_id), now)
+        queue.letting_in(len(request.payload))
         self._next_id += 1
         return submission
 
@@ -88,7 +130,7 @@ class Broker:
     def wait_unless_finished(self, waiter: Waiter, now: Instant) -> None:
         """Park a waiter whose job may have finished, or may never have been.
 
-        That is in the store: the caller asks for the record, after this call so that no ending is
+        That is in the store: the caller asks for its end, after this call so that no ending is
         missed, and passes it to `settle_wait`. The wait cannot end before: however short it is,
         it finds a result that is there.
 
@@ -97,19 +139,19 @@ class Broker:
         """
         self._waits.add(waiter, now)
 
-    def settle_wait(self, waiter: Waiter, record: JobRecord | None) -> None:
+    def settle_wait(self, waiter: Waiter, end: JobEnd | None) -> None:
         """Answer a waiter if its job had finished before it came; else its wait may end.
 
         Raises:
             NoJob: there is no such job; the waiter is parked no longer.
         """
-        if record is None:
+        if end is None:
             if self._waits.remove(waiter):
                 raise NoJob(waiter.job_id)
-        elif record.job.state not in FINISHED:
+        elif end.job.state not in FINISHED:
             self._waits.start(waiter)
         elif self._waits.remove(waiter):
-            self._effects.append(Finish(waiter, outcome_of(record)))
+            self._effects.append(Finish(waiter, outcome_of(end)))
 
     def unwait(self, waiter: Waiter) -> None:
         """Forget a waiter whose caller has gone."""
@@ -145,6 +187,25 @@ class Broker:
     def claimed_count(self) -> int:
         return self._attempts.claimed_count
 
+    # --- what people ask -----------------------------------------------------------------------
+
+    def purge(self, name: QueueName, settled: Settled) -> int:
+        """Begin to remove all that waits in a queue; return how many jobs that are.
+
+        What runs goes on, and is spared when it is given back or tried again.
+
+        Raises:
+            NoQueue: there is no such queue.
+        """
+        queue = self.queue(name)
+        spared = [
+            *self._attempts.of_queue(name),
+            *self.revisions.of_queue(name),
+            *(job.id for job in self._schedule.falling_due.values() if job.queue == name),
+        ]
+        self.administration.purge(queue, JobId(self._next_id - 1), spared, settled)
+        return queue.waiting_count
+
     # --- what workers ask ----------------------------------------------------------------------
 
     def claim(self, claimant: Claimant, *, wait_ms: int, now: Instant) -> list[Claim] | None:
@@ -154,7 +215,8 @@ class Broker:
         """
         if self.draining:
             return []
-        jobs = self._ready.take(claimant.queues, claimant.jobs_max)
+        jobs = self._ready.take(claimant.queues, claimant.jobs_max, now)
+        self._expire_outdated(now)
         if jobs or wait_ms == 0:
             return self._grant(claimant, jobs, now)
         self._ready.park(claimant)
@@ -182,21 +244,32 @@ class Broker:
         self,
         job_id: JobId,
         attempt: int,
-        error: str,
+        failure: Failure,
         *,
-        final: bool,
         now: Instant,
         jitter: float,
         settled: Settled,
     ) -> None:
-        """End an attempt that failed; *final* if it is not to be tried again. Raises LeaseLost."""
-        self._attempts.fail(
-            job_id, attempt, error, final=final, now=now, jitter=jitter, settled=settled
-        )
+        """End an attempt that failed. Raises LeaseLost."""
+        self._attempts.fail(job_id, attempt, failure, now=now, jitter=jitter, settled=settled)
 
-    def release(self, job_id: JobId, attempt: int, *, now: Instant, settled: Settled) -> None:
+    def release(
+        self, job_id: JobId, attempt: int, *, now: Instant, settled: Settled, delay_ms: int = 0
+    ) -> None:
         """Give a job back without a failure. Raises LeaseLost."""
-        self._attempts.release(job_id, attempt, now=now, settled=settled)
+        self._attempts.release(job_id, attempt, delay_ms, now=now, settled=settled)
+
+    def progress(self, job_id: JobId, attempt: int, progress: Progress) -> None:
+        """Take note how far an attempt is. Raises LeaseLost, AskedToStop."""
+        self._attempts.progress(job_id, attempt, progress)
+
+    def output(self, job_id: JobId, attempt: int, text: str) -> None:
+        """Take note of what an attempt printed. Raises LeaseLost, AskedToStop."""
+        self._attempts.output(job_id, attempt, text)
+
+    def lease(self, job_id: JobId) -> Lease | None:
+        """Return who holds a job, if anybody."""
+        return self._attempts.lease(job_id)
 
     def extend(self, job_id: JobId, attempt: int, lease_ms: int | None, *, now: Instant) -> int:
         """Let a lease end later; return how long it lasts from now. Raises LeaseLost."""
@@ -226,20 +299,22 @@ class Broker:
 
     # --- time ----------------------------------------------------------------------------------
 
-    def next_at(self) -> Instant | None:
+    def next_at(self, now: Instant) -> Instant | None:
         """Return when `tick` has something to do next."""
         ats = (
             self._schedule.next_at(),
             self._attempts.next_overdue_at(),
             self._waits.timers.next_at(),
             self._attempts.next_write_at(),
+            self._ready.next_at(now),
         )
         return min((at for at in ats if at is not None), default=None)
 
     def tick(self, now: Instant) -> None:
         """Do what is due: scheduled jobs, leases that ran out, waits that end."""
-        for job in self._schedule.pop_due(now):
-            self._attempts.changes.append(Change(Cause.FALL_DUE, with_due(job)))
+        for job in self._schedule.pop_due(now, gone=self._is_purged):
+            rank = self._ready.queue(job.queue).ranks.rank_again(job)
+            self._attempts.changes.append(Change(Cause.FALL_DUE, with_due(job, rank=rank)))
         self._attempts.write_claims(now)
         self._effects.extend(self._attempts.overdue(now))
         for wait in self._waits.timers.pop_due(now):
@@ -249,6 +324,22 @@ class Broker:
             else:
                 self._ready.unpark(wait)
                 self._effects.append(Delivery(wait, []))
+        self._ready.tick(now)
+        self.match(now)
+
+    def expires_before(self, now: Instant) -> bool:
+        """Say whether jobs may have expired that nobody claims: then the store is to be asked."""
+        return self._next_expiry is not None and self._next_expiry <= now
+
+    def expire_waiting(self, jobs: Sequence[Job], *, all_told: bool, now: Instant) -> None:
+        """End the waiting jobs that expired, of those that the store says do so next."""
+        self._next_expiry = None if all_told or not jobs else now
+        for job in jobs:
+            assert job.expires_at is not None
+            if job.expires_at > now:
+                self._next_expiry = job.expires_at
+                break
+            self.revisions.expire(job, now)
 
     def drain(self) -> None:
         """Take no more submissions and hand out no more jobs; parked claims end with nothing."""
@@ -270,30 +361,61 @@ class Broker:
 
     # --- what the journal reports --------------------------------------------------------------
 
-    def stored(self, submission: Submission) -> None:
-        """Let a job be: it is durable."""
+    def stored(self, submission: Submission, *, blocked: bool = False) -> None:
+        """Let a job be: it is durable. It is *blocked* if its group has others before it."""
         job = submission.job
-        self._ready.settle_admitted(job.queue)
-        queue = self._ready.queue(job.queue)
+        queue = self._ready.queues[job.queue]
+        queue.let_in(job.payload_bytes)
         queue.counters.submitted += 1
-        if job.state is State.READY:
+        queue.waiting_bytes += job.payload_bytes
+        if job.expires_at is not None:
+            self._next_expiry = min(self._next_expiry or job.expires_at, job.expires_at)
+        if blocked:
+            queue.blocked_count += 1
+        elif job.state is State.READY:
             self._ready.add(job, submission.payload)
         else:
             queue.scheduled_count += 1
             self._schedule.add(job)
+        if queue.terms.is_bounded:
+            self.rooms.drop_excess(queue, job.submitted_at)
 
     def duplicate(self, submission: Submission, holder: KeyHolder) -> None:
         """Take note that a submission met its key again and made no job."""
         assert submission.job.key is not None
         assert holder.job_id < submission.job.id
         self.withdraw(submission)
-        queue = self._ready.queues.get(submission.job.queue)
-        if queue is not None:
-            queue.counters.duplicates += 1
+        self._ready.queues[submission.job.queue].counters.duplicates += 1
 
     def withdraw(self, submission: Submission) -> None:
         """Forget a submission that was not stored."""
-        self._ready.settle_admitted(submission.job.queue)
+        self._ready.queues[submission.job.queue].let_in(submission.job.payload_bytes)
+
+    def promoted(self, job: Job) -> None:
+        """Let a job go on that was blocked by its group."""
+        queue = self._ready.queues[job.queue]
+        queue.blocked_count -= 1
+        queue.add(job.state, 1)
+        if self.revisions.moved(job.id, job.state) or queue.is_purged(job):
+            return
+        if job.state is State.SCHEDULED:
+            self._schedule.add(job)
+            return
+        rank = queue.ranks.rank_again(job)
+        if rank == job.rank:
+            self._ready.put(queue, job, None)
+        else:
+            self.revisions.move(job, priority=job.priority, rank=rank)
+
+    def purged(self, purged: Purged) -> None:
+        """Take note that waiting jobs were removed."""
+        queue = self._ready.queues[purged.queue]
+        for state, job_ids in purged.job_ids.items():
+            queue.add(state, -len(job_ids))
+            for job_id in job_ids:
+                self._finish(job_id, Cancelled(_PURGED))
+        if not purged.more:
+            self.administration.end_purge(queue)
 
     def apply(self, change: Change) -> None:
         """Make a durable change true, once."""
@@ -302,9 +424,7 @@ class Broker:
             case Cause.CLAIM:
                 pass  # In effect since it was decided.
             case Cause.FALL_DUE:
-                del self._schedule.falling_due[job.id]
-                self._ready.queue(job.queue).scheduled_count -= 1
-                self._ready.add(job, None)
+                self._fallen_due(job)
             case Cause.COMPLETE:
                 self._end_attempt(change)
                 assert change.result is not None
@@ -313,61 +433,83 @@ class Broker:
                 self._end_attempt(change)
                 assert change.failed_attempt is not None
                 self._finish(job.id, died(job, change.failed_attempt))
-            case Cause.RETRY:
-                self._end_attempt(change)
+            case Cause.RETRY | Cause.SNOOZE:
+                self._end_attempt(change).waiting_bytes += job.payload_bytes
                 self._schedule.add(job)
             case Cause.RELEASE:
-                self._end_attempt(change)
+                self._end_attempt(change).waiting_bytes += job.payload_bytes
                 self._ready.add(job, None)
+            case Cause.CANCEL | Cause.EXPIRE:
+                if not self.revisions.apply(change):
+                    self._end_attempt(change)
+                self._finish(job.id, ended_early(job))
+            case Cause.REDRIVE | Cause.REJOIN:
+                self.revisions.apply(change)
+            case None:
+                stop = None if self.revisions.apply(change) else self._attempts.stopped(job)
+                if stop is not None:
+                    self._effects.append(stop)
             case _:
                 raise AssertionError(f"{change.cause} is not a change of the broker's")
 
     def undo(self, change: Change, now: Instant) -> None:
         """Forget a change that could not be written; a claim stands, and is written later."""
-        match change.cause:
-            case Cause.FALL_DUE:
-                self._schedule.put_back(change.job.id)
-            case Cause.CLAIM | Cause.COMPLETE | Cause.RETRY | Cause.GIVE_UP | Cause.RELEASE:
-                self._attempts.undo(change, now)
-            case _:
-                raise AssertionError(f"{change.cause} is not a change of the broker's")
+        if self.revisions.undo(change):
+            return
+        if change.cause is Cause.FALL_DUE:
+            self._schedule.put_back(change.job.id)
+        else:
+            self._attempts.undo(change, now)
 
     def match(self, now: Instant) -> None:
         """Give jobs that became ready to those who wait for them."""
-        for claimant, jobs in self._ready.matches():
+        for claimant, jobs in self._ready.matches(now):
             self._stop_timer(claimant)
             self._effects.append(Delivery(claimant, self._grant(claimant, jobs, now)))
+        self._expire_outdated(now)
 
     # --- what the broker asks of the store -----------------------------------------------------
 
     @property
     def has_questions(self) -> bool:
-        return self._ready.has_questions or self._schedule.has_questions
+        return (
+            self._ready.has_questions
+            or self._schedule.has_questions
+            or self.administration.has_questions
+        )
 
     def ask(self, batch: Batch) -> None:
         """Put the questions that the windows have into a batch."""
         batch.heads = self._ready.questions()
         batch.due = self._schedule.question()
+        if self.administration.has_questions:
+            self.administration.ask(batch)
 
     def answer(self, batch: Batch, commit: Commit) -> None:
+        elsewhere = _Either(self._attempts.claimed_ids, self.revisions.job_ids)
         for question, jobs in zip(batch.heads, commit.heads, strict=True):
-            self._ready.answer(question, jobs, elsewhere=self._attempts.claimed_ids)
+            self._ready.answer(question, jobs, elsewhere=elsewhere)
         if batch.due is not None:
-            self._schedule.answer(batch.due, commit.due)
+            self._schedule.answer(batch.due, commit.due, elsewhere=self.revisions.job_ids)
         for (name, state), count in commit.removed.items():
             self._ready.queue(name).removed(state, count)
+        if commit.sizes or commit.tags:
+            self.administration.answer(commit, self._attempts.unwritten)
 
     def ask_again(self, batch: Batch) -> None:
         """Keep the questions of a batch that failed."""
         self._ready.ask_again(batch.heads)
         if batch.due is not None:
             self._schedule.ask_again()
+        self.administration.ask_again(batch)
 
     def take_changes(self) -> list[Change]:
         return self._attempts.take_changes()
 
     def take_effects(self) -> list[Effect]:
         effects, self._effects = self._effects, []
+        if len(self.rooms.parked):
+            effects.extend(RoomAgain(token) for token in self.rooms.next())
         return effects
 
     # --- inside --------------------------------------------------------------------------------
@@ -380,22 +522,53 @@ class Broker:
                 self._ready.queue(name).restore(state, count)
             if state is State.SCHEDULED:
                 self._schedule.restore()
+        self.administration.restore(snapshot.settings)
 
     def _grant(self, claimant: Claimant, jobs: Sequence[Job], now: Instant) -> list[Claim]:
-        claims = []
-        for job in jobs:
-            self._ready.queues[job.queue].observe_claim(job.due_at, now)
-            claims.append(self._ready.claim(self._attempts.grant(job, claimant, now)))
-        return claims
+        return [self._ready.claim(self._attempts.grant(job, claimant, now)) for job in jobs]
 
-    def _end_attempt(self, change: Change) -> None:
+    def _end_attempt(self, change: Change) -> Queue:
         self._attempts.end(change)
-        self._ready.queues[change.job.queue].observe_end(change)
+        queue = self._ready.queues[change.job.queue]
+        queue.observe_end(change)
+        if not queue.gate.is_free:
+            self._ready.feed(queue)
+        return queue
 
     def _finish(self, job_id: JobId, outcome: Outcome) -> None:
         for waiter in self._waits.take(job_id):
             self._effects.append(Finish(waiter, outcome))
 
+    def _is_purged(self, job: Job) -> bool:
+        return self._ready.queue(job.queue).is_purged(job)
+
+    def _fallen_due(self, job: Job) -> None:
+        del self._schedule.falling_due[job.id]
+        queue = self._ready.queue(job.queue)
+        queue.scheduled_count -= 1
+        if self.revisions.moved(job.id, State.READY) or queue.is_purged(job):
+            queue.ready_count += 1
+        else:
+            self._ready.add(job, None)
+
+    def _expire_outdated(self, now: Instant) -> None:
+        jobs, self._ready.outdated = self._ready.outdated, []
+        for job in jobs:
+            self.revisions.expire(job, now)
+
     def _stop_timer(self, claimant: Claimant) -> None:
         if claimant.timer is not None:
             self._waits.timers.cancel(claimant.timer)
+
+
+class _Either:
+    """Ids that are in one of two sets."""
+
+    __slots__ = ("_first", "_second")
+
+    def __init__(self, first: Container[int], second: Container[int]) -> None:
+        self._first = first
+        self._second = second
+
+    def __contains__(self, job_id: object) -> bool:
+        return job_id in self._first or job_id in self._second

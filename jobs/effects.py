@@ -30,4 +30,19 @@ class Overdue(Struct, frozen=True):
     attempt: int
 
 
-Effect = Delivery | Finish | Overdue
+class Stop(Struct, frozen=True):
+    """A job was cancelled that runs: its worker is to be told."""
+
+    consumer: ConsumerId
+    worker: str
+    job_id: JobId
+    attempt: int
+
+
+class RoomAgain(Struct, frozen=True):
+    """There is room in a queue again for a submission that waited; `token` is the caller's."""
+
+    token: object
+
+
+Effect = Delivery | Finish | Overdue | Stop | RoomAgain

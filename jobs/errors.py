@@ -102,6 +102,13 @@ class Cancelled(Refused):
         super().__init__(f"job {job_id} was cancelled, nobody wants its result{why}")
 
 
+class AskedToStop(Refused):
+    code = "CANCELLED"
+
+    def __init__(self, job_id: JobId, attempt: int) -> None:
+        super().__init__(f"job {job_id} was cancelled: attempt {attempt} is to stop")
+
+
 class Expired(Refused):
     code = "EXPIRED"
 

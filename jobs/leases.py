@@ -2,12 +2,22 @@
 
 from collections.abc import Iterator, Sequence
 
-from penstock.config.limits import LEASE_GRACE_MS
+from msgspec import Struct
+
+from penstock.config.limits import JOB_OUTPUT_BYTES_MAX, LEASE_GRACE_MS
 from penstock.jobs.changes import Change
 from penstock.jobs.errors import LeaseLost
 from penstock.jobs.model import Instant, Job, JobId
 from penstock.jobs.timers import Timer, Timers
 from penstock.jobs.waits import ConsumerId
+
+
+class Progress(Struct, frozen=True, gc=False):
+    """How far an attempt says it is."""
+
+    percent: int
+    note: str
+    at: Instant
 
 
 class Lease:
@@ -17,14 +27,20 @@ class Lease:
     is durable the job still belongs to this attempt, and no other change of it is accepted.
     """
 
-    __slots__ = ("consumer", "job", "settling", "timer", "worker")
+    __slots__ = ("consumer", "job", "output", "progress", "settling", "timer", "worker")
 
     def __init__(self, job: Job, consumer: ConsumerId, worker: str) -> None:
         self.job = job
         self.consumer = consumer
         self.worker = worker
         self.settling: Change | None = None
+        self.progress: Progress | None = None
+        self.output = ""  # The last of what it printed.
         self.timer: Timer[Lease] | None = None
+
+    def print(self, text: str) -> None:
+        """Keep the last of what the attempt printed."""
+        self.output = (self.output + text)[-JOB_OUTPUT_BYTES_MAX:]
 
 
 class Leases:

@@ -3,7 +3,7 @@
 from msgspec import Struct
 
 from penstock.jobs.model import FailedAttempt, Job, State
-from penstock.jobs.store.port import JobRecord
+from penstock.jobs.store.port import JobEnd
 
 
 class Completed(Struct, frozen=True, gc=False):
@@ -20,6 +20,18 @@ class Died(Struct, frozen=True, gc=False):
     error: str
 
 
+class Cancelled(Struct, frozen=True, gc=False):
+    """The job was cancelled before it succeeded."""
+
+    reason: str
+
+
+class Expired(Struct, frozen=True, gc=False):
+    """The job's deadline passed before it was started."""
+
+    reason: str
+
+
 class WaitEnded(Struct, frozen=True, gc=False):
     """The job has not finished; it goes on."""
 
@@ -28,23 +40,34 @@ class ServerLeaves(Struct, frozen=True, gc=False):
     """The job has not finished and this server stops; it goes on when the server is back."""
 
 
-Outcome = Completed | Died | WaitEnded | ServerLeaves
+Ending = Completed | Died | Cancelled | Expired
+Outcome = Ending | WaitEnded | ServerLeaves
 
 
-def outcome_of(record: JobRecord) -> Completed | Died:
+def outcome_of(end: JobEnd) -> Ending:
     """Return how a finished job ended."""
-    if record.job.state is State.COMPLETED:
-        assert record.result is not None
-        return Completed(record.result)
-    assert record.job.state is State.DEAD
-    return died(record.job, record.failed_attempts[-1])
+    job = end.job
+    if job.state is State.COMPLETED:
+        assert end.result is not None
+        return Completed(end.result)
+    if job.state is State.DEAD:
+        assert end.last_failed is not None
+        return died(job, end.last_failed)
+    return ended_early(job)
 
 
-def was_completed(record: JobRecord | None, attempt: int) -> bool:
+def ended_early(job: Job) -> Cancelled | Expired:
+    """Return the outcome of a job that was cancelled or expired."""
+    reason = job.reason or ""
+    if job.state is State.CANCELLED:
+        return Cancelled(reason)
+    assert job.state is State.EXPIRED
+    return Expired(reason)
+
+
+def was_completed(end: JobEnd | None, attempt: int) -> bool:
     """Say whether this very attempt completed the job: completing twice is harmless."""
-    if record is None:
-        return False
-    return record.job.state is State.COMPLETED and record.job.attempt == attempt
+    return end is not None and end.job.state is State.COMPLETED and end.job.attempt == attempt
 
 
 def died(job: Job, last: FailedAttempt) -> Died:

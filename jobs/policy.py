@@ -30,8 +30,43 @@ class Policy(Struct, frozen=True):
     result_bytes_max: int = RESULT_BYTES_MAX
 
 
+class RetryWish(Struct, frozen=True, gc=False):
+    """How a submitter wants a job to be retried; None is left to its queue."""
+
+    base_ms: int | None = None
+    cap_ms: int | None = None
+    jitter: bool | None = None
+    delays_ms: tuple[int, ...] | None = None
+
+    def over(self, policy: RetryPolicy) -> RetryPolicy:
+        """Return the policy for the job, where its queue has one."""
+        if self.delays_ms is not None:
+            return RetryPolicy(policy.base_ms, policy.cap_ms, policy.jitter, self.delays_ms)
+        base_ms = policy.base_ms if self.base_ms is None else self.base_ms
+        cap_ms = max(policy.cap_ms, base_ms) if self.cap_ms is None else self.cap_ms
+        jitter = policy.jitter if self.jitter is None else self.jitter
+        return RetryPolicy(min(base_ms, cap_ms), cap_ms, jitter)
+
+
+class Wishes(Struct, frozen=True, gc=False):
+    """What most submissions do not ask for.
+
+    The key is free for another job after `window_ms`; who `replaces` takes it from its holder.
+    `producer` is the name of the connection.
+    """
+
+    tenant: str | None = None
+    group: str | None = None
+    deadline_ms: int | None = None
+    keep_ms: int | None = None
+    retry: RetryWish | None = None
+    window_ms: int | None = None
+    replaces: bool = False
+    producer: str | None = None
+
+
 class SubmitRequest(Struct, frozen=True, gc=False):
-    """What somebody asks to be done; None means the default of the policy.
+    """What somebody asks to be done; None means the default of the queue's terms.
 
     At most one of `delay_ms` and `at` (Unix milliseconds) is given.
     """
@@ -45,11 +80,8 @@ class SubmitRequest(Struct, frozen=True, gc=False):
     timeout_ms: int | None = None
     attempts_max: int | None = None
     key: str | None = None
-
-
-def strict_rank(priority: int) -> int:
-    """Return the rank of a queue in strict order: the priority, and so the age among equals."""
-    return priority
+    wishes: Wishes | None = None
+    is_call: bool = False  # Somebody waits for the result.
 
 
 def fingerprint(request: SubmitRequest) -> bytes:

@@ -5,12 +5,17 @@ from typing import Final
 
 from penstock.jobs.changes import Change
 from penstock.jobs.counters import DURATION_SECONDS, Histogram, QueueCounters
-from penstock.jobs.model import FINISHED, Instant, QueueName, State
+from penstock.jobs.gate import Gate
+from penstock.jobs.model import FINISHED, Instant, Job, JobId, QueueName, State
+from penstock.jobs.order import Ranks
+from penstock.jobs.pace import Pace
+from penstock.jobs.queue_settings import QueueSettings, Terms
 from penstock.jobs.transitions import TRANSITIONS, Cause
 from penstock.jobs.window import Window
 
 # The attribute that counts the jobs of a state.
 _COUNTS: Final[Mapping[State, str]] = {state: f"{state.value}_count" for state in State}
+NOTHING_SET: Final = QueueSettings()
 _ENDS: Final = frozenset(cause for state, cause in TRANSITIONS if state is State.CLAIMED)
 
 
@@ -18,6 +23,8 @@ class Queue:
     """The part of a queue that is in memory; the rest of its jobs is in the store."""
 
     __slots__ = (
+        "admitted_bytes",
+        "admitted_count",
         "blocked_count",
         "cancelled_count",
         "claimed_count",
@@ -25,17 +32,38 @@ class Queue:
         "counters",
         "dead_count",
         "expired_count",
+        "gate",
+        "is_being_deleted",
         "name",
+        "pace",
+        "ranks",
         "ready",
         "ready_count",
         "run_seconds",
         "scheduled_count",
+        "settings",
+        "terms",
         "wait_seconds",
+        "waiting_bytes",
     )
 
-    def __init__(self, name: QueueName, window: Window) -> None:
+    def __init__(
+        self, name: QueueName, window: Window, settings: QueueSettings, terms: Terms
+    ) -> None:
         self.name = name
         self.ready = window
+        self.settings = settings  # What QUEUE.SET stored.
+        self.terms = terms  # What is in force.
+        self.ranks = Ranks(terms)
+        self.gate = Gate(terms)
+        self.pace = Pace()
+        self.is_being_deleted = False
+        # Submissions that were let in and are not stored yet.
+        self.admitted_count = 0
+        self.admitted_bytes = 0
+        # Payloads of waiting jobs. Of those from before the start it is known only where a limit
+        # asks for it.
+        self.waiting_bytes = 0
         self.counters = QueueCounters()
         self.wait_seconds = Histogram(DURATION_SECONDS)
         self.run_seconds = Histogram(DURATION_SECONDS)
@@ -50,9 +78,40 @@ class Queue:
         self.expired_count = 0
 
     @property
-    def is_empty(self) -> bool:
-        """Say whether there is no job of this queue, not even a finished one."""
-        return not (self.waiting_count or self.claimed_count or self.finished_count)
+    def is_unused(self) -> bool:
+        """Say whether nothing is of this queue: no job, not even a finished one, no setting."""
+        return not (
+            self.waiting_count
+            or self.claimed_count
+            or self.finished_count
+            or self.admitted_count
+            or self.settings != NOTHING_SET
+        )
+
+    def retermed(self, settings: QueueSettings, terms: Terms) -> None:
+        """Put other settings in force."""
+        self.settings = settings
+        self.terms = terms
+        self.ranks.retermed(terms)
+        self.gate.retermed(terms)
+
+    def letting_in(self, payload_bytes: int) -> None:
+        """Count a submission that is on its way to the store."""
+        self.admitted_count += 1
+        self.admitted_bytes += payload_bytes
+
+    def let_in(self, payload_bytes: int) -> None:
+        """Count a submission no longer that is stored, or never will be."""
+        self.admitted_count -= 1
+        self.admitted_bytes -= payload_bytes
+
+    def is_purged(self, job: Job | JobId) -> bool:
+        """Say whether a purge that is under way takes a waiting job."""
+        until = self.settings.purged_until
+        if not until:
+            return False
+        job_id = job.id if isinstance(job, Job) else job
+        return job_id <= until and job_id not in self.settings.spared
 
     @property
     def waiting_count(self) -> int:
@@ -81,11 +140,17 @@ class Queue:
         assert state in FINISHED, "only finished jobs are removed"
         self.add(state, -count)
 
-    def observe_claim(self, due_at: Instant, now: Instant) -> None:
+    def observe_claim(self, job: Job, now: Instant) -> None:
+        """Count a claim."""
         self.ready_count -= 1
+        self.waiting_bytes -= job.payload_bytes
+        self.pace.note(now)
+        self.ranks.served(job)
+        if not self.gate.is_free:
+            self.gate.took(now)
         self.claimed_count += 1
         self.counters.claimed += 1
-        self.wait_seconds.observe(max(0, now - due_at) / 1000)
+        self.wait_seconds.observe(max(0, now - job.due_at) / 1000)
 
     def observe_end(self, change: Change) -> None:
         """Count an attempt that ended; a job that is ready again is counted as it is added."""

@@ -117,6 +117,11 @@ class Terms(Struct, frozen=True):
     paused: bool
     reordered: bool
 
+    @property
+    def is_bounded(self) -> bool:
+        """Say whether there is a limit on what waits."""
+        return self.length_max is not None or self.bytes_max is not None
+
     def ranks_like(self, other: "Terms") -> bool:
         """Say whether ranks that were given under other terms are still good under these."""
         return self.order is other.order and self.ageing_ms == other.ageing_ms

@@ -4,13 +4,14 @@ The most urgent job goes first. Among the queues that one claimant names, the mo
 wins, then the older; queues have no order of their own.
 """
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 
 from penstock.jobs.bounds import Bounds
 from penstock.jobs.errors import Overloaded
-from penstock.jobs.model import Job, QueueName, State
+from penstock.jobs.model import Instant, Job, QueueName, State
 from penstock.jobs.payloads import PayloadCache
 from penstock.jobs.queue import Queue
+from penstock.jobs.queue_settings import QueueSettings, Terms
 from penstock.jobs.store.port import HeadQuestion
 from penstock.jobs.waits import Claim, Claimant
 from penstock.jobs.window import Window
@@ -20,25 +21,28 @@ class Ready:
     """Queues by name; a queue comes to be with its first job."""
 
     __slots__ = (
-        "_admitted",
         "_bounds",
         "_hungry",
         "_low",
         "_parked",
         "_parked_places",
         "_payloads",
+        "_terms",
         "_window_jobs_max",
+        "outdated",
         "queues",
     )
 
-    def __init__(self, bounds: Bounds) -> None:
+    def __init__(self, bounds: Bounds, terms: Callable[[QueueName, QueueSettings], Terms]) -> None:
+        """Take what says which terms are in force for a queue and what is set for it."""
         self._bounds = bounds
+        self._terms = terms
         self.queues: dict[QueueName, Queue] = {}
+        # Jobs met on the way to a claim whose deadline had passed.
+        self.outdated: list[Job] = []
         self._payloads = PayloadCache(bounds.payloads_bytes_max, bounds.payload_bytes_max)
         # Claimants by queue, in the order they came; a dict is an ordered set.
         self._parked: dict[QueueName, dict[Claimant, None]] = {}
-        # Submissions that were let in and are not stored yet, by queue.
-        self._admitted: dict[QueueName, int] = {}
         self._parked_places = 0  # Claimants, once for each queue they wait in.
         # Queues that got jobs while somebody waits for them, and those to be refilled.
         self._hungry: dict[QueueName, None] = {}
@@ -58,32 +62,31 @@ class Ready:
             queue.ready.complete = False
             self._low[name] = None
 
-    def admit(self, name: QueueName) -> None:
-        """Let a job of this queue be submitted; the queue may come to be with it.
+    def admit(self, name: QueueName) -> Queue:
+        """Return the queue that a job is submitted to; it may come to be with it.
 
         Raises:
-            Overloaded: it would be one queue too many, and each of the others has jobs.
+            Overloaded: it would be one queue too many, and each of the others is in use.
         """
-        if name not in self.queues and name not in self._admitted:
-            if self._is_full():
+        queue = self.queues.get(name)
+        if queue is None:
+            if len(self.queues) >= self._bounds.queues_max:
                 self._forget_empty_queues()
-            if self._is_full():
+            if len(self.queues) >= self._bounds.queues_max:
                 raise Overloaded(
                     f"queue {name} would be one more, and queues", self._bounds.queues_max
                 )
-        self._admitted[name] = self._admitted.get(name, 0) + 1
-
-    def settle_admitted(self, name: QueueName) -> None:
-        """Take note that a submission that was let in is stored, or never will be."""
-        count = self._admitted[name] - 1
-        if count:
-            self._admitted[name] = count
-        else:
-            del self._admitted[name]
+            queue = self._make(name, complete=True)
+        return queue
 
     def add(self, job: Job, payload: bytes | None) -> None:
-        queue = self.queue(job.queue)
+        """Let a job in that is ready from now on."""
+        queue = self.queues[job.queue]
         queue.ready_count += 1
+        self.put(queue, job, payload)
+
+    def put(self, queue: Queue, job: Job, payload: bytes | None) -> None:
+        """Let a job in that is counted as ready already."""
         pushed_out = queue.ready.offer((job.rank, job.id, job))
         if pushed_out is not job:
             if payload is not None:
@@ -93,18 +96,40 @@ class Ready:
         if self._parked and job.queue in self._parked:
             self._hungry[job.queue] = None
 
-    def take(self, names: Sequence[QueueName], jobs_max: int) -> list[Job]:
+    def remove(self, job: Job) -> None:
+        """Take out a job that is not to be claimed."""
+        queue = self.queues[job.queue]
+        if queue.ready.remove((job.rank, job.id)) is not None:
+            self._payloads.take(job.id)
+            self._note_low(queue)
+
+    def forget_window(self, queue: Queue) -> None:
+        """Forget the ready jobs in memory: the store has them, maybe in another order."""
+        queue.ready.clear()
+        self._low[queue.name] = None
+
+    def feed(self, queue: Queue) -> None:
+        """See to those who wait for jobs of a queue that gives out more than before."""
+        if queue.name in self._parked:
+            self._hungry[queue.name] = None
+
+    def take(self, names: Sequence[QueueName], jobs_max: int, now: Instant) -> list[Job]:
         """Take out the most urgent jobs of some queues, at most *jobs_max*.
 
         Fewer if their payloads are not in memory: those are to be read, and may be large.
         """
         jobs: list[Job] = []
         to_read_count = 0
-        while len(jobs) < jobs_max and (queue := self._most_urgent(names)) is not None:
-            jobs.append(queue.ready.take_first())
-            if queue.ready.is_low():
-                self._low[queue.name] = None
-            if jobs[-1].id not in self._payloads:
+        while len(jobs) < jobs_max and (queue := self._most_urgent(names, now)) is not None:
+            job = queue.ready.take_first()
+            self._note_low(queue)
+            if job.expires_at is not None and job.expires_at <= now:
+                self.outdated.append(job)
+                continue
+            # Counted at once, as the limits of the next one depend on it.
+            queue.observe_claim(job, now)
+            jobs.append(job)
+            if job.id not in self._payloads:
                 to_read_count += 1
                 if to_read_count >= self._bounds.claim_payloads_read_max:
                     break
@@ -140,7 +165,7 @@ class Ready:
     def parked_count(self, name: QueueName) -> int:
         return len(self._parked.get(name, ()))
 
-    def matches(self) -> Iterator[tuple[Claimant, list[Job]]]:
+    def matches(self, now: Instant) -> Iterator[tuple[Claimant, list[Job]]]:
         """Give waiting claimants the jobs that came since; each claimant is parked no longer.
 
         Jobs are shared out, so that one who would take many does not leave the others idle.
@@ -148,13 +173,32 @@ class Ready:
         while self._hungry:
             name, _ = self._hungry.popitem()
             queue = self.queues[name]
-            while (parked := self._parked.get(name)) and len(queue.ready):
+            while (parked := self._parked.get(name)) and self._has_any(queue, now):
                 claimant = next(iter(parked))
                 share = max(1, len(queue.ready) // len(parked))
-                jobs = self.take(claimant.queues, min(claimant.jobs_max, share))
-                assert jobs
+                jobs = self.take(claimant.queues, min(claimant.jobs_max, share), now)
+                if not jobs:
+                    break  # What was there had expired.
                 self.unpark(claimant)
                 yield claimant, jobs
+
+    def next_at(self, now: Instant) -> Instant | None:
+        """Return when a limit of rate lets out the next job for somebody who waits."""
+        ats = (
+            queue.gate.next_at(now)
+            for name in self._parked
+            if (queue := self.queues.get(name)) is not None
+            and queue.terms.rate is not None
+            and len(queue.ready)
+        )
+        return min((at for at in ats if at is not None), default=None)
+
+    def tick(self, now: Instant) -> None:
+        """See to those who waited for a limit of rate."""
+        for name in self._parked:
+            queue = self.queues.get(name)
+            if queue is not None and queue.terms.rate is not None:
+                self._hungry[name] = None
 
     @property
     def has_questions(self) -> bool:
@@ -163,7 +207,7 @@ class Ready:
     def questions(self) -> list[HeadQuestion]:
         """Ask for what is missing from windows that run low."""
         names, self._low = list(self._low), {}
-        windows = [(name, self.queues[name].ready) for name in names]
+        windows = [(name, self.queues[name].ready) for name in names if name in self.queues]
         return [
             HeadQuestion(name, window.horizon, window.jobs_max)
             for name, window in windows
@@ -173,54 +217,66 @@ class Ready:
     def answer(
         self, question: HeadQuestion, jobs: Sequence[Job], *, elsewhere: Container[int]
     ) -> None:
-        """Take in what the store answered; jobs in *elsewhere* are claimed here already."""
-        window = self.queues[question.queue].ready
+        """Take in what the store answered; jobs in *elsewhere* are claimed or being changed."""
+        queue = self.queues.get(question.queue)
+        if queue is None:
+            return  # It was deleted since.
+        gone = {job.id for job in jobs if job.id in elsewhere or queue.is_purged(job)}
         entries = [(job.rank, job.id, job) for job in jobs]
-        window.refill(question.after, entries, asked=question.jobs_max, elsewhere=elsewhere)
-        if window.is_low():
-            self._low[question.queue] = None
-        if question.queue in self._parked:
-            self._hungry[question.queue] = None
+        queue.ready.refill(question.after, entries, asked=question.jobs_max, elsewhere=gone)
+        self._note_low(queue)
+        self.feed(queue)
 
     def ask_again(self, questions: Sequence[HeadQuestion]) -> None:
         """Keep questions for the next commit, as the one that carried them failed."""
         self._low.update(dict.fromkeys(question.queue for question in questions))
 
-    def _most_urgent(self, names: Sequence[QueueName]) -> Queue | None:
+    def _most_urgent(self, names: Sequence[QueueName], now: Instant) -> Queue | None:
         best: Queue | None = None
         best_key = (0, 0)
         for name in names:
             queue = self.queues.get(name)
             entry = queue.ready.first() if queue is not None else None
             if entry is not None:
+                assert queue is not None
                 key = (entry[2].priority, entry[1])
-                if best is None or key < best_key:
+                if (best is None or key < best_key) and self._is_open(queue, now):
                     best, best_key = queue, key
         return best
 
+    def _is_open(self, queue: Queue, now: Instant) -> bool:
+        return queue.gate.is_free or queue.gate.is_open(queue.claimed_count, now)
+
+    def _has_any(self, queue: Queue, now: Instant) -> bool:
+        return bool(len(queue.ready)) and self._is_open(queue, now)
+
+    def _note_low(self, queue: Queue) -> None:
+        if queue.ready.is_low():
+            self._low[queue.name] = None
+
     def _make(self, name: QueueName, *, complete: bool) -> Queue:
-        queue = self.queues[name] = Queue(name, Window(self._window_jobs_max, complete=complete))
+        settings = QueueSettings()
+        window = Window(self._window_jobs_max, complete=complete)
+        queue = self.queues[name] = Queue(name, window, settings, self._terms(name, settings))
         count = len(self.queues)
         if count & (count - 1) == 0:
             self._share_memory(2 * count)
         return queue
 
-    def _is_full(self) -> bool:
-        names_max = self._bounds.queues_max
-        if len(self.queues) + len(self._admitted) < names_max:
-            return False
-        return len(self.queues.keys() | self._admitted.keys()) >= names_max
+    def forget(self, queue: Queue) -> None:
+        """Forget a queue that holds nothing."""
+        del self.queues[queue.name]
+        self._low.pop(queue.name, None)
+        self._hungry.pop(queue.name, None)
 
     def _forget_empty_queues(self) -> None:
         """Make room for other queues: one without jobs is worth no more than its counters.
 
         One whose window is not complete may have a question on its way.
         """
-        for name, queue in list(self.queues.items()):
-            if queue.is_empty and queue.ready.complete and name not in self._admitted:
-                del self.queues[name]
-                self._low.pop(name, None)
-                self._hungry.pop(name, None)
+        for queue in list(self.queues.values()):
+            if queue.is_unused and queue.ready.complete:
+                self.forget(queue)
 
     def _share_memory(self, queue_count: int) -> None:
         bounds = self._bounds

@@ -25,6 +25,21 @@ class GiveUp(Struct, frozen=True):
     """Dead-letter the job."""
 
 
+class Failure(Struct, frozen=True):
+    """How an attempt failed, and what whoever ran it asks for.
+
+    `error` is text as in `FailedAttempt`. `final`: no further attempt helps. `cancels`: the job is
+    not wanted any more. `after_ms`: how long to wait, where its submitter did not say. `lost`: its
+    worker is gone.
+    """
+
+    error: str
+    final: bool = False
+    cancels: bool = False
+    after_ms: int | None = None
+    lost: bool = False
+
+
 _DOUBLINGS_MAX: Final = 40  # 2**40 ms is beyond every cap; more would only make big integers.
 
 
@@ -34,6 +49,7 @@ def decide_retry(
     failures: int,
     attempts_max: int,
     lost: bool,
+    after_ms: int | None,
     now: Instant,
     jitter: float,
 ) -> RetryAt | GiveUp:
@@ -41,6 +57,7 @@ def decide_retry(
 
     A first failure because the worker was *lost* is tried again at once: most often the worker
     was killed or unplugged and the job is innocent. From the second on it backs off like any other.
+    *after_ms* stands instead of the policy's delay.
     """
     assert failures >= 1
     assert 0.0 <= jitter < 1.0
@@ -48,6 +65,8 @@ def decide_retry(
         return GiveUp()
     if lost and failures == 1:
         return RetryAt(now)
+    if after_ms is not None:
+        return RetryAt(Instant(now + after_ms))
     if policy.delays_ms:
         return RetryAt(Instant(now + policy.delays_ms[min(failures, len(policy.delays_ms)) - 1]))
     ceiling = min(policy.cap_ms, policy.base_ms << min(failures - 1, _DOUBLINGS_MAX))

@@ -1,6 +1,6 @@
 """Jobs that are not due yet, the soonest first; the later ones are only in the store."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 
 from penstock.jobs.model import Instant, Job, JobId
 from penstock.jobs.store.port import DueQuestion
@@ -29,12 +29,18 @@ class Schedule:
         entry = self._window.first()
         return None if entry is None else Instant(entry[0])
 
-    def pop_due(self, now: Instant) -> Iterator[Job]:
+    def pop_due(self, now: Instant, *, gone: Callable[[Job], bool]) -> Iterator[Job]:
+        """Take out what is due; jobs that are *gone* are forgotten."""
         while (at := self.next_at()) is not None and at <= now:
             job = self._window.take_first()
-            self.falling_due[job.id] = job
             self._low = self._window.is_low()
-            yield job
+            if not gone(job):
+                self.falling_due[job.id] = job
+                yield job
+
+    def remove(self, job: Job) -> None:
+        """Take out a job that is not to fall due."""
+        self._window.remove((job.due_at, job.id))
 
     def put_back(self, job_id: JobId) -> None:
         """Wait again, as the fall could not be written."""
@@ -48,11 +54,13 @@ class Schedule:
         low, self._low = self._low and self._window.is_low(), False
         return DueQuestion(self._window.horizon, self._window.jobs_max) if low else None
 
-    def answer(self, question: DueQuestion, jobs: Sequence[Job]) -> None:
+    def answer(
+        self, question: DueQuestion, jobs: Sequence[Job], *, elsewhere: Container[int]
+    ) -> None:
+        """Take in what the store answered; jobs in *elsewhere* are being changed."""
+        gone = {job.id for job in jobs if job.id in elsewhere or job.id in self.falling_due}
         entries = [(job.due_at, job.id, job) for job in jobs]
-        self._window.refill(
-            question.after, entries, asked=question.jobs_max, elsewhere=self.falling_due
-        )
+        self._window.refill(question.after, entries, asked=question.jobs_max, elsewhere=gone)
         self._low = self._window.is_low()
 
     def ask_again(self) -> None:

@@ -60,6 +60,23 @@ class Window:
             self._front = 0
         return entry[2]
 
+    def last(self) -> Job | None:
+        """Return the job that would run last of those in memory."""
+        return self._entries[-1][2] if len(self) else None
+
+    def index(self, position: Position) -> int | None:
+        """Return how many jobs sort before a position; None if memory cannot tell."""
+        if not self.complete and (self.horizon is None or position > self.horizon):
+            return None
+        return bisect_left(self._entries, position, lo=self._front, key=_position) - self._front
+
+    def clear(self) -> None:
+        """Forget all jobs; they are in the store, and are to be read from there again."""
+        self._entries.clear()
+        self._front = 0
+        self.horizon = None
+        self.complete = False
+
     def offer(self, entry: Entry) -> Job | None:
         """Let a job in if it belongs here; return the job that is only in the store now, if any.
 

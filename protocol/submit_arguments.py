@@ -40,6 +40,18 @@ class RetryArguments(Struct, frozen=True, gc=False):
     delays_ms: tuple[int, ...] | None = None
 
 
+class WishArguments(Struct, frozen=True, gc=False):
+    """The options that most submissions do without."""
+
+    tenant: str | None = None
+    group: str | None = None
+    deadline_ms: int | None = None
+    keep_ms: int | None = None
+    retry: RetryArguments | None = None
+    window_ms: int | None = None
+    replace: bool = False
+
+
 class SubmitArguments(Struct, frozen=True, gc=False):
     """JOB.SUBMIT's. None is for what was not given: the settings have the default."""
 
@@ -52,13 +64,7 @@ class SubmitArguments(Struct, frozen=True, gc=False):
     timeout_ms: int | None = None
     attempts_max: int | None = None
     key: str | None = None
-    tenant: str | None = None
-    group: str | None = None
-    deadline_ms: int | None = None
-    keep_ms: int | None = None
-    retry: RetryArguments | None = None
-    window_ms: int | None = None
-    replace: bool = False
+    wishes: WishArguments | None = None
 
 
 class CallArguments(Struct, frozen=True):
@@ -103,8 +109,7 @@ def _submit(task: str, payload: bytes, given: Given) -> SubmitArguments:
     if not lists and _POLICIES.isdisjoint(numbers) and _POLICIES.isdisjoint(texts):
         return SubmitArguments(*basic)
     _check_deadline(number("DEADLINE"), number("DELAY"))
-    return SubmitArguments(
-        *basic,
+    wishes = WishArguments(
         text("TENANT"),
         text("GROUP"),
         number("DEADLINE"),
@@ -113,6 +118,7 @@ def _submit(task: str, payload: bytes, given: Given) -> SubmitArguments:
         number("WINDOW"),
         "REPLACE" in numbers,
     )
+    return SubmitArguments(*basic, wishes)
 
 
 def _check_deadline(deadline_ms: int | None, delay_ms: int | None) -> None:

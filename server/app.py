@@ -7,7 +7,7 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
 from random import Random
@@ -20,7 +20,9 @@ from anyio.abc import TaskGroup
 
 from penstock.config.settings import Settings
 from penstock.jobs.broker import Broker
+from penstock.jobs.model import QueueName
 from penstock.jobs.policy import Policy
+from penstock.jobs.queue_settings import QueueSettings, settings_from_file
 from penstock.jobs.retry_policy import RetryPolicy
 from penstock.jobs.space import LowSpace
 from penstock.jobs.store.memory import MemoryStore
@@ -92,8 +94,9 @@ async def serve(settings: Settings, clock: Clock) -> None:
     disk = DiskState()
     readiness = Readiness(disk)
     async with _open_store(settings) as store, _signals() as stop_requested:
-        snapshot = await store.load()
-        engine = Engine(store, Broker(snapshot, _policy(settings)), clock, Random())
+        snapshot = await store.load(clock.now_ms(), settings.result_keep_ms)
+        broker = Broker(snapshot, _policy(settings), defaults=_queue_defaults(settings))
+        engine = Engine(store, broker, clock, Random())
         connections = Connections(clock, settings.connections_max)
         status = ServerStatus(
             _version(), clock.monotonic(), settings.listen.port, _data(settings), disk
@@ -215,6 +218,13 @@ def _policy(settings: Settings) -> Policy:
         payload_bytes_max=settings.payload_bytes_max,
         result_bytes_max=settings.result_bytes_max,
     )
+
+
+def _queue_defaults(settings: Settings) -> Mapping[QueueName, QueueSettings]:
+    return {
+        QueueName(name): settings_from_file(defaults.given())
+        for name, defaults in settings.queue_settings.items()
+    }
 
 
 def _announce(settings: Settings, port: int, http: str) -> None:

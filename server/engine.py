@@ -15,21 +15,24 @@ import structlog
 from anyio.abc import TaskStatus
 
 from penstock.config.limits import (
+    EXPIRING_JOBS_MAX,
     REMOVAL_EVERY_SECONDS,
     REMOVAL_JOBS_MAX,
     REST_AFTER_SECONDS,
 )
 from penstock.jobs.broker import Broker
-from penstock.jobs.effects import Delivery, Finish, Overdue
+from penstock.jobs.effects import Delivery, Effect, Finish, Overdue, RoomAgain, Stop
 from penstock.jobs.errors import LeaseLost
-from penstock.jobs.model import JobId
+from penstock.jobs.model import Instant, JobId
 from penstock.jobs.outcomes import Outcome
 from penstock.jobs.store.journal import Journal
-from penstock.jobs.store.port import Removal, Store, StoreError
+from penstock.jobs.store.port import ExpiringQuestion, Removal, Store, StoreError
 from penstock.jobs.waits import Claim, Claimant, ConsumerId
 from penstock.server.clock import Clock
 
 _log = structlog.get_logger("penstock.engine")
+
+_NEVER = Instant(2**63 - 1)
 
 
 class ClaimReply(Protocol):
@@ -46,6 +49,14 @@ class WaitReply(Protocol):
     def finish(self, job_id: JobId, wait_ms: int, outcome: Outcome) -> None: ...
 
 
+class RoomReply(Protocol):
+    """The token of a submission that waits for room in its queue."""
+
+    def try_again(self) -> None: ...
+
+
+# Tells the worker behind a consumer that a job is to stop.
+TellWorker = Callable[[Stop], None]
 # Ends the worker behind a consumer; says whether there is one that can be ended from here.
 EndWorker = Callable[[ConsumerId, str], bool]
 
@@ -65,6 +76,8 @@ class Engine:
             committed=self._after_commit,
         )
         self.end_worker: EndWorker = lambda consumer, reason: False
+        # Connections that are to be told which of their jobs are to stop.
+        self.tell_stop: dict[ConsumerId, TellWorker] = {}
         # Set when the broker drains and nobody holds a job any more.
         self.all_given_back = asyncio.Event()
         self._next_consumer = 0
@@ -135,8 +148,12 @@ class Engine:
         while True:
             await anyio.sleep(REMOVAL_EVERY_SECONDS)
             self._follow_clock()
-            if any(q.completed_count or q.dead_count for q in self.broker.queues()):
-                self.journal.remove_finished(Removal(self.clock.now_ms(), REMOVAL_JOBS_MAX))
+            now = self.clock.now_ms()
+            if any(queue.finished_count for queue in self.broker.queues()):
+                self.journal.remove_finished(Removal(now, REMOVAL_JOBS_MAX))
+            if self.broker.expires_before(now):
+                # Those that are not due yet say when to look next.
+                self.journal.look_for_expired(ExpiringQuestion(_NEVER, EXPIRING_JOBS_MAX))
             self.journal.rest_after(REST_AFTER_SECONDS)
 
     def _follow_clock(self) -> None:
@@ -169,25 +186,37 @@ class Engine:
 
     def _move_on(self) -> None:
         broker = self.broker
+        while effects := broker.take_effects():
+            for effect in effects:
+                self._perform(effect)
         if changes := broker.take_changes():
             self.journal.record(changes)
-        for effect in broker.take_effects():
-            match effect:
-                # The core does not know what tokens are; those of this server are these.
-                case Finish(waiter, outcome):
-                    reply: WaitReply = waiter.token  # type: ignore[assignment]
-                    reply.finish(waiter.job_id, waiter.wait_ms, outcome)
-                case Delivery(claimant, claims):
-                    self._deliver(claimant, claims)
-                case Overdue():
-                    self._end_overdue(effect)
-                case _:
-                    assert_never(effect)
+        if settings := broker.administration.take_changes():
+            self.journal.configure(settings)
         if broker.has_questions:
             self.journal.wake()
         self._set_timer()
         if broker.draining and not broker.claimed_count:
             self.all_given_back.set()
+
+    def _perform(self, effect: Effect) -> None:
+        # The core does not know what tokens are; those of this server are these.
+        match effect:
+            case Finish(waiter, outcome):
+                reply: WaitReply = waiter.token  # type: ignore[assignment]
+                reply.finish(waiter.job_id, waiter.wait_ms, outcome)
+            case Delivery(claimant, claims):
+                self._deliver(claimant, claims)
+            case Overdue():
+                self._end_overdue(effect)
+            case Stop(consumer):
+                if (tell := self.tell_stop.get(consumer)) is not None:
+                    tell(effect)
+            case RoomAgain(token):
+                waiting: RoomReply = token  # type: ignore[assignment]
+                waiting.try_again()
+            case _:
+                assert_never(effect)
 
     def _deliver(self, claimant: Claimant, claims: list[Claim]) -> None:
         reply: ClaimReply = claimant.token  # type: ignore[assignment]
@@ -243,7 +272,8 @@ class Engine:
 
     def _set_timer(self) -> None:
         """See to a tick no later than the broker needs it; an early one is harmless."""
-        at = self.broker.next_at()
+        now = self.clock.now_ms()
+        at = self.broker.next_at(now)
         if at is None:
             return
         if self._timer is not None:
@@ -251,7 +281,7 @@ class Engine:
                 return
             self._timer.cancel()
         self._timer_at = at
-        delay = max(0, at - self.clock.now_ms()) / 1000
+        delay = max(0, at - now) / 1000
         self._timer = asyncio.get_running_loop().call_later(delay, self._tick)
 
     def _tick(self) -> None:

@@ -7,7 +7,7 @@ shapes the reply. The handlers stand in the `*_commands.py` files beside this on
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from msgspec import Struct, field
 
@@ -61,6 +61,12 @@ class Transaction(Struct):
     is_spoiled: bool = False
 
 
+class WaitsForRoom(Protocol):
+    """A submission that found no room in its queue."""
+
+    def give_up(self) -> None: ...
+
+
 Handler = Callable[["Session", list[bytes]], None]
 
 
@@ -92,7 +98,7 @@ class Session:
         # A worker process of our own: it is ended before its jobs are given to others.
         self.worker_name: str | None = None
         self.worker_lost: Callable[[str], None] | None = None
-        self._waiting: dict[Claimant | Waiter, None] = {}
+        self._waiting: dict[Claimant | Waiter | WaitsForRoom, None] = {}
         self.unauthenticated_since = context.engine.clock.monotonic()
         self._authenticated = False
         self.authenticated = context.password is None
@@ -170,10 +176,10 @@ class Session:
 
     # --- those who wait ------------------------------------------------------------------------
 
-    def now_waits(self, waiting: Claimant | Waiter) -> None:
+    def now_waits(self, waiting: Claimant | Waiter | WaitsForRoom) -> None:
         self._waiting[waiting] = None
 
-    def waits_no_more(self, waiting: Claimant | Waiter) -> None:
+    def waits_no_more(self, waiting: Claimant | Waiter | WaitsForRoom) -> None:
         self._waiting.pop(waiting, None)
 
     def stop_claims(self) -> None:
@@ -191,8 +197,10 @@ class Session:
         for waiting in self._waiting:
             if isinstance(waiting, Claimant):
                 broker.unclaim(waiting)
-            else:
+            elif isinstance(waiting, Waiter):
                 broker.unwait(waiting)
+            else:
+                waiting.give_up()
         self._waiting.clear()
         if self.worker_lost is not None:
             self.worker_lost("its connection to the server broke")

@@ -8,9 +8,11 @@ from typing import Final
 from penstock.config.limits import ERROR_BYTES_MAX
 from penstock.jobs.changes import Settled
 from penstock.jobs.errors import LeaseLost, Refused
+from penstock.jobs.leases import Progress
 from penstock.jobs.model import JobId, QueueName
 from penstock.jobs.outcomes import was_completed
-from penstock.jobs.store.port import JobRecord, StoreError
+from penstock.jobs.retry import Failure
+from penstock.jobs.store.port import JobEnd, StoreError
 from penstock.jobs.waits import Claim, Claimant
 from penstock.protocol.errors import ErrorCode
 from penstock.protocol.replies import EMPTY_ARRAY, OK, array, claimed_job, error, integer
@@ -20,8 +22,10 @@ from penstock.protocol.worker_arguments import (
     parse_extend,
     parse_fail,
     parse_lease,
+    parse_output,
+    parse_progress,
 )
-from penstock.server.job_commands import store_error
+from penstock.server.refusals import store_error
 from penstock.server.responses import Slot
 from penstock.server.session import Handler, Session
 
@@ -70,8 +74,12 @@ def fail(session: Session, arguments: list[bytes]) -> None:
     engine.broker.fail(
         JobId(parsed.job_id),
         parsed.attempt,
-        clip_error(parsed.error),
-        final=parsed.dead,
+        Failure(
+            clip_error(parsed.error),
+            final=parsed.dead,
+            cancels=parsed.cancel,
+            after_ms=parsed.after_ms,
+        ),
         now=engine.clock.now_ms(),
         jitter=engine.random.random(),
         settled=_answer_ok(slot),
@@ -84,9 +92,27 @@ def release(session: Session, arguments: list[bytes]) -> None:
     engine = session.engine
     slot = session.new_slot()
     engine.broker.release(
-        JobId(parsed.job_id), parsed.attempt, now=engine.clock.now_ms(), settled=_answer_ok(slot)
+        JobId(parsed.job_id),
+        parsed.attempt,
+        delay_ms=parsed.delay_ms,
+        now=engine.clock.now_ms(),
+        settled=_answer_ok(slot),
     )
     session.responses.append(slot)
+
+
+def progress(session: Session, arguments: list[bytes]) -> None:
+    parsed = parse_progress(arguments)
+    engine = session.engine
+    told = Progress(parsed.percent, parsed.note or "", engine.clock.now_ms())
+    engine.broker.progress(JobId(parsed.job_id), parsed.attempt, told)
+    session.reply(OK)
+
+
+def output(session: Session, arguments: list[bytes]) -> None:
+    parsed = parse_output(arguments)
+    session.engine.broker.output(JobId(parsed.job_id), parsed.attempt, parsed.text)
+    session.reply(OK)
 
 
 def extend(session: Session, arguments: list[bytes]) -> None:
@@ -154,13 +180,13 @@ def _answer_late_completion(
 ) -> None:
     """Say OK to an attempt that completed its job before: its first reply may have been lost."""
 
-    def read(record: JobRecord | StoreError | None) -> None:
-        if isinstance(record, StoreError):
-            slot.fill(store_error(record))
+    def read(end: JobEnd | StoreError | None) -> None:
+        if isinstance(end, StoreError):
+            slot.fill(store_error(end))
         else:
-            slot.fill(OK if was_completed(record, attempt) else refusal)
+            slot.fill(OK if was_completed(end, attempt) else refusal)
 
-    session.engine.journal.read_record(job_id, read)
+    session.engine.journal.read_end(job_id, read)
 
 
 WORKER_HANDLERS: Final[Mapping[str, Handler]] = {
@@ -169,4 +195,6 @@ WORKER_HANDLERS: Final[Mapping[str, Handler]] = {
     "JOB.FAIL": fail,
     "JOB.RELEASE": release,
     "JOB.EXTEND": extend,
+    "JOB.PROGRESS": progress,
+    "JOB.OUTPUT": output,
 }

@@ -12,10 +12,12 @@ writer idle while the next one is read. (Measured: docs/decisions/0003.)
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
 
 import anyio
 from anyio.abc import TaskStatus
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from penstock.config.limits import (
     BATCH_BYTES_MAX,
@@ -23,28 +25,47 @@ from penstock.config.limits import (
     BATCH_READS_MAX,
     BATCH_RUN_CHANGES,
     FULL_PAUSE_SECONDS,
+    LIST_READS,
 )
 from penstock.jobs.broker import Broker
-from penstock.jobs.changes import Change
+from penstock.jobs.changes import Change, SettingsChange
 from penstock.jobs.counters import JournalCounters
 from penstock.jobs.model import FailedAttempt, Instant, Job, JobId
+from penstock.jobs.queue_settings import encode_settings
 from penstock.jobs.store.port import (
     Batch,
     Commit,
-    JobRecord,
+    ExpiringQuestion,
+    HeadQuestion,
     KeyHolder,
+    ListQuestion,
+    PositionQuestion,
+    Purged,
+    PurgeSlice,
     Removal,
     Store,
     StoreError,
     StoreFull,
     Submission,
 )
+from penstock.jobs.store.questions import (
+    Counted,
+    EndRead,
+    Listed,
+    PayloadsRead,
+    Peeked,
+    Questions,
+    RecordRead,
+)
 
 # Told once: stored (None), not stored because the key is taken, or not stored for want of room;
 # with another StoreError it is not known whether it was stored.
 SubmissionSettled = Callable[[KeyHolder | StoreError | None], None]
-PayloadsRead = Callable[[dict[JobId, bytes] | StoreError], None]
-RecordRead = Callable[[JobRecord | StoreError | None], None]
+Forgotten = Callable[[int | StoreError], None]  # How many jobs there were.
+PurgedSlice = Callable[[Purged | StoreError], None]
+
+
+_PARTS: Final = tuple(name for name in Batch.__struct_fields__ if name != "now")
 
 
 class Pending(Struct):
@@ -52,9 +73,12 @@ class Pending(Struct):
 
     submissions: list[tuple[Submission, SubmissionSettled]] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
-    payloads: list[tuple[list[JobId], PayloadsRead]] = field(default_factory=list)
-    records: list[tuple[JobId, RecordRead]] = field(default_factory=list)
+    settings: list[SettingsChange] = field(default_factory=list)
+    forgets: list[tuple[list[JobId], Forgotten]] = field(default_factory=list)
+    purges: list[tuple[PurgeSlice, PurgedSlice]] = field(default_factory=list)
+    questions: Questions = field(default_factory=Questions)
     removal: Removal | None = None
+    expiring: ExpiringQuestion | None = None
     changes_count: int = 0  # Submissions are changes too.
     reads_count: int = 0  # Records and payloads, each of which may be large.
     bytes_count: int = 0
@@ -63,9 +87,12 @@ class Pending(Struct):
         """Append what came later."""
         self.submissions += later.submissions
         self.changes += later.changes
-        self.payloads += later.payloads
-        self.records += later.records
+        self.settings += later.settings
+        self.forgets += later.forgets
+        self.purges += later.purges
+        self.questions.add(later.questions)
         self.removal = later.removal or self.removal
+        self.expiring = later.expiring or self.expiring
         self.changes_count += later.changes_count
         self.reads_count += later.reads_count
         self.bytes_count += later.bytes_count
@@ -121,6 +148,33 @@ class Journal:
         pending.bytes_count += sum(len(submission.payload) for submission, _ in submissions)
         self._wake.set()
 
+    def submit_in_place(
+        self, submission: Submission, freeing: Change, settled: SubmissionSettled
+    ) -> None:
+        """Store a new job with one and the same commit that takes its key from another."""
+        self.submit(submission, settled)
+        self.record([freeing])
+
+    def configure(self, changes: Sequence[SettingsChange]) -> None:
+        """Write what is set for queues, in this order."""
+        self._open_run().settings.extend(changes)
+        self._wake.set()
+
+    def forget(self, job_ids: list[JobId], forgotten: Forgotten) -> None:
+        """Remove finished jobs now."""
+        self._open_run().forgets.append((job_ids, forgotten))
+        self._wake.set()
+
+    def purge(self, purge: PurgeSlice, purged: PurgedSlice) -> None:
+        """Remove waiting jobs of a queue."""
+        self._open_run().purges.append((purge, purged))
+        self._wake.set()
+
+    def look_for_expired(self, question: ExpiringQuestion) -> None:
+        """Have the broker told which waiting jobs expire next."""
+        self._open_run().expiring = question
+        self._wake.set()
+
     def record(self, changes: Sequence[Change]) -> None:
         """Write changes, in their order."""
         pending = self._open_run()
@@ -132,19 +186,31 @@ class Journal:
         self._wake.set()
 
     def read_payloads(self, job_ids: list[JobId], read: PayloadsRead) -> None:
-        pending = self._open_run()
-        pending.payloads.append((job_ids, read))
-        pending.reads_count += len(job_ids)
-        self._wake.set()
+        self._asked(len(job_ids)).payloads.append((job_ids, read))
 
     def read_record(self, job_id: JobId, read: RecordRead) -> None:
         """Read all about one job, as it is after all that was asked before."""
-        pending = self._open_run()
-        pending.records.append((job_id, read))
-        pending.reads_count += 1
-        self._wake.set()
+        self._asked(1).records.append((job_id, read))
+
+    def read_end(self, job_id: JobId, read: EndRead) -> None:
+        """Read a job and how it ended, as it is after all that was asked before."""
+        self._asked(1).ends.append((job_id, read))
+
+    def list_jobs(self, question: ListQuestion, listed: Listed) -> None:
+        self._asked(LIST_READS).listings.append((question, listed))
+
+    def peek(self, question: HeadQuestion, peeked: Peeked) -> None:
+        """Read the first ready jobs of a queue, for people."""
+        self._asked(LIST_READS).peeks.append((question, peeked))
+
+    def count_before(self, question: PositionQuestion, counted: Counted) -> None:
+        self._asked(LIST_READS).positions.append((question, counted))
 
     def remove_finished(self, removal: Removal) -> None:
+        """Remove finished jobs that were kept long enough."""
+        self._broker.revisions.removed_until = max(
+            self._broker.revisions.removed_until, removal.until
+        )
         self._open_run().removal = removal
         self._wake.set()
 
@@ -164,6 +230,13 @@ class Journal:
         if len(self._runs) * self._run_changes > BATCH_CHANGES_MAX:
             return True
         return sum(run.bytes_count for run in self._runs) > BATCH_BYTES_MAX
+
+    def _asked(self, reads_count: int) -> Questions:
+        """Return where to put a question that reads so much."""
+        pending = self._open_run()
+        pending.reads_count += reads_count
+        self._wake.set()
+        return pending.questions
 
     def _open_run(self) -> Pending:
         """Return the run that the next request goes into."""
@@ -232,7 +305,9 @@ class Journal:
 
     async def _commit_pending(self) -> None:
         taken = self._take()
-        batch = _batch_of(taken)
+        batch = _batch_of(taken, self._now())
+        if batch.removal is None and taken.removal is not None:
+            self.remove_finished(taken.removal)
         self._broker.ask(batch)
         if not _is_worth_a_commit(batch):
             return
@@ -246,18 +321,18 @@ class Journal:
             raise
         else:
             self._last_commit_at = self._seconds()
-            if changes_count := len(batch.submissions) + len(batch.updates):
+            if changes_count := len(batch.submissions) + len(batch.updates) + len(batch.rewrites):
                 self.counters.commit_seconds.observe(self._last_commit_at - started)
                 self.counters.batch_changes.observe(changes_count)
             self._apply(taken, batch, commit)
 
     def _apply(self, taken: Pending, batch: Batch, commit: Commit) -> None:
         broker = self._broker
-        duplicates = commit.duplicates
+        duplicates, blocked = commit.duplicates, commit.blocked
         for submission, settled in taken.submissions:
             holder = duplicates.get(submission.job.id) if duplicates else None
             if holder is None:
-                broker.stored(submission)
+                broker.stored(submission, blocked=submission.job.id in blocked)
             else:
                 broker.duplicate(submission, holder)
             settled(holder)
@@ -265,13 +340,28 @@ class Journal:
             broker.apply(change)
             for listener in change.listeners:
                 listener(None)
+        for settings in taken.settings:
+            broker.administration.apply(settings)
+            for listener in settings.listeners:
+                listener(None)
+        for job in commit.promoted:
+            broker.promoted(job)
         broker.answer(batch, commit)
         if batch.removal is not None and sum(commit.removed.values()) >= batch.removal.jobs_max:
             self.remove_finished(batch.removal)  # There may be more: go on with the next commit.
-        for job_ids, payloads_read in taken.payloads:
-            payloads_read({i: commit.payloads[i] for i in job_ids if i in commit.payloads})
-        for job_id, record_read in taken.records:
-            record_read(commit.records.get(job_id))
+        for job_ids, forgotten in taken.forgets:
+            broker.revisions.forgotten(job_ids)
+            forgotten(len(job_ids))
+        for (_, purged_slice), purged in zip(taken.purges, commit.purged, strict=True):
+            broker.purged(purged)
+            purged_slice(purged)
+        if batch.expiring is not None:
+            broker.expire_waiting(
+                commit.expiring,
+                all_told=len(commit.expiring) < batch.expiring.jobs_max,
+                now=self._now(),
+            )
+        taken.questions.answer(commit)
         broker.match(self._now())
         self._committed()
 
@@ -279,7 +369,7 @@ class Journal:
         """Refuse submissions for want of room, and still try everything else."""
         self.counters.full += 1
         refused, taken.submissions = taken.submissions, []
-        batch.submissions = []
+        batch = self._without_submissions(taken, batch)
         for submission, submission_settled in refused:
             self._broker.withdraw(submission)
             submission_settled(error)
@@ -295,6 +385,21 @@ class Journal:
             raise
         else:
             self._apply(taken, batch, commit)
+
+    def _without_submissions(self, taken: Pending, batch: Batch) -> Batch:
+        """Leave out what was to be written with a submission only; ask the same questions."""
+        for change in taken.changes:
+            if change.freed_key is not None:
+                self._broker.undo(change, batch.now)
+        taken.changes = [change for change in taken.changes if change.freed_key is None]
+        kept = _batch_of(taken, batch.now)
+        kept.heads, kept.due, kept.sizes, kept.tags = (
+            batch.heads,
+            batch.due,
+            batch.sizes,
+            batch.tags,
+        )
+        return kept
 
     async def _only_read(self, taken: Pending, batch: Batch) -> None:
         """Answer the questions of a batch whose changes were given up."""
@@ -313,6 +418,18 @@ class Journal:
     def _undo(self, taken: Pending, error: StoreFull) -> None:
         """Give up the changes of a batch; reading needs no room and is not given up."""
         now = self._now()
+        settings, taken.settings = taken.settings, []
+        for setting in settings:
+            self._broker.administration.undo(setting)
+            for listener in setting.listeners:
+                listener(error)
+        forgets, taken.forgets = taken.forgets, []
+        for job_ids, forgotten in forgets:
+            self._broker.revisions.forgotten(job_ids)
+            forgotten(error)
+        purges, taken.purges = taken.purges, []
+        for _, purged_slice in purges:
+            purged_slice(error)
         changes, taken.changes = taken.changes, []
         for change in changes:
             self._broker.undo(change, now)
@@ -322,41 +439,63 @@ class Journal:
 
 
 def _without_writes(batch: Batch) -> Batch:
-    return Batch(heads=batch.heads, due=batch.due, payloads=batch.payloads, records=batch.records)
+    return replace(
+        batch,
+        submissions=[],
+        updates=[],
+        rewrites=[],
+        results=[],
+        failed_attempts=[],
+        removal=None,
+        forgets=[],
+        purges=[],
+        settings=[],
+    )
 
 
-def _batch_of(pending: Pending) -> Batch:
-    """Make the final rows: of several changes of one job only the last is written."""
+def _batch_of(pending: Pending, now: Instant) -> Batch:
+    """Make the final rows: of several changes of one job only the last is written.
+
+    Finished jobs that are changed are not removed by the same commit.
+    """
     updates: dict[JobId, Job] = {}
+    rewrites: dict[JobId, Job] = {}
     results: list[tuple[JobId, bytes]] = []
     failed_attempts: list[FailedAttempt] = []
     for change in pending.changes:
-        updates[change.job.id] = change.job
+        job = change.job
+        if change.rewrites or job.id in rewrites:
+            rewrites[job.id] = job
+            updates.pop(job.id, None)
+        else:
+            updates[job.id] = job
         if change.result is not None:
-            results.append((change.job.id, change.result))
+            results.append((job.id, change.result))
         if change.failed_attempt is not None:
             failed_attempts.append(change.failed_attempt)
-    return Batch(
+    batch = Batch(
+        now=now,
         submissions=[submission for submission, _ in pending.submissions],
         updates=list(updates.values()),
+        rewrites=list(rewrites.values()),
         results=results,
         failed_attempts=failed_attempts,
-        removal=pending.removal,
-        payloads=[job_id for job_ids, _ in pending.payloads for job_id in job_ids],
-        records=[job_id for job_id, _ in pending.records],
+        removal=None if rewrites else pending.removal,
+        forgets=[job_id for job_ids, _ in pending.forgets for job_id in job_ids],
+        purges=[purge for purge, _ in pending.purges],
+        settings=[
+            (s.queue, None if s.settings is None else encode_settings(s.settings))
+            for s in pending.settings
+        ],
+        expiring=pending.expiring,
     )
+    pending.questions.put(batch)
+    return batch
 
 
 def _is_worth_a_commit(batch: Batch) -> bool:
-    return bool(
-        batch.submissions
-        or batch.updates
-        or batch.removal
-        or batch.heads
-        or batch.due
-        or batch.payloads
-        or batch.records
-    )
+    """Say whether there is anything to be done."""
+    return any(getattr(batch, name) for name in _PARTS)
 
 
 def _tell_all(taken: Pending, error: StoreError) -> None:
@@ -365,7 +504,11 @@ def _tell_all(taken: Pending, error: StoreError) -> None:
     for change in taken.changes:
         for listener in change.listeners:
             listener(error)
-    for _, payloads_read in taken.payloads:
-        payloads_read(error)
-    for _, record_read in taken.records:
-        record_read(error)
+    for settings in taken.settings:
+        for listener in settings.listeners:
+            listener(error)
+    for _, forgotten in taken.forgets:
+        forgotten(error)
+    for _, purged_slice in taken.purges:
+        purged_slice(error)
+    taken.questions.tell(error)

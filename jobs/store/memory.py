@@ -41,11 +41,11 @@ class MemoryStore:
         groups: set[Group] = set()  # Those in which somebody's turn may have come.
         commit.removed = self._remove(batch)
         commit.purged = [self._purge(purge, groups) for purge in batch.purges]
+        for job in batch.rewrites:
+            self._kept.change(with_rewrite_of(self._kept.by_id[job.id].job, job))
         self._submit(batch, commit)
         for job in batch.updates:
             self._kept.change(with_changes_of(self._kept.by_id[job.id].job, job))
-        for job in batch.rewrites:
-            self._kept.change(with_rewrite_of(self._kept.by_id[job.id].job, job))
         for job_id, result in batch.results:
             self._kept.by_id[job_id].result = result
         for failed in batch.failed_attempts:

@@ -148,7 +148,8 @@ class Removal(Struct, frozen=True, gc=False):
 class Batch(Struct):
     """What one transaction writes, and what is asked of the state after it.
 
-    What is removed goes first: a key that it frees may be taken by a submission of the same batch.
+    What is removed and rewritten goes first: a key that it frees may be taken by a submission of
+    the same batch.
     `updates` holds final records of unfinished jobs that the store knows; only `state`, `rank`,
     `due_at`, `attempt`, `failures`, `releases`, `claimed_at`, `finished_at` and `remove_at` may
     differ. `rewrites` holds final records of any known jobs, of which all may differ but `id`,

@@ -10,6 +10,7 @@ from penstock.protocol.submit_arguments import (
     CallArguments,
     RetryArguments,
     SubmitArguments,
+    WishArguments,
     parse_call,
     parse_submit,
 )
@@ -38,37 +39,40 @@ from tests.unit.protocol.readers import words
                 "add",
                 b"x",
                 key="k",
-                tenant="acme",
-                group="order 7",
-                deadline_ms=9,
-                keep_ms=8,
-                window_ms=6,
+                wishes=WishArguments("acme", "order 7", deadline_ms=9, keep_ms=8, window_ms=6),
             ),
         ),
-        ("JOB.SUBMIT add x replace KEY k", SubmitArguments("add", b"x", key="k", replace=True)),
+        (
+            "JOB.SUBMIT add x replace KEY k",
+            SubmitArguments("add", b"x", key="k", wishes=WishArguments(replace=True)),
+        ),
         (
             "JOB.SUBMIT add x DELAY 5 DEADLINE 6",
-            SubmitArguments("add", b"x", delay_ms=5, deadline_ms=6),
+            SubmitArguments("add", b"x", delay_ms=5, wishes=WishArguments(deadline_ms=6)),
         ),
         (
             "JOB.SUBMIT add x RETRY-CAP 9",
-            SubmitArguments("add", b"x", retry=RetryArguments(cap_ms=9)),
+            SubmitArguments("add", b"x", wishes=WishArguments(retry=RetryArguments(cap_ms=9))),
         ),
         (
             "JOB.SUBMIT add x RETRY-JITTER None RETRY-CAP 9 RETRY-BASE 9",
-            SubmitArguments("add", b"x", retry=RetryArguments(9, 9, False)),
+            SubmitArguments("add", b"x", wishes=WishArguments(retry=RetryArguments(9, 9, False))),
         ),
         (
             "JOB.SUBMIT add x RETRY-JITTER full",
-            SubmitArguments("add", b"x", retry=RetryArguments(jitter=True)),
+            SubmitArguments("add", b"x", wishes=WishArguments(retry=RetryArguments(jitter=True))),
         ),
         (
             "JOB.SUBMIT add x RETRY-DELAYS 0",
-            SubmitArguments("add", b"x", retry=RetryArguments(delays_ms=(0,))),
+            SubmitArguments(
+                "add", b"x", wishes=WishArguments(retry=RetryArguments(delays_ms=(0,)))
+            ),
         ),
         (
             "JOB.SUBMIT add x RETRY-DELAYS 1000,60000,5",
-            SubmitArguments("add", b"x", retry=RetryArguments(delays_ms=(1000, 60_000, 5))),
+            SubmitArguments(
+                "add", b"x", wishes=WishArguments(retry=RetryArguments(delays_ms=(1000, 60_000, 5)))
+            ),
         ),
         ("JOB.SUBMIT add x QUEUE QUEUE", SubmitArguments("add", b"x", "QUEUE")),
     ],
@@ -84,7 +88,10 @@ def test_submit_is_read(line: str, value: SubmitArguments) -> None:
         (
             "JOB.CALL add x KEY k WINDOW 5 DEADLINE 7 WAIT 9",
             CallArguments(
-                SubmitArguments("add", b"x", key="k", window_ms=5, deadline_ms=7), wait_ms=9
+                SubmitArguments(
+                    "add", b"x", key="k", wishes=WishArguments(window_ms=5, deadline_ms=7)
+                ),
+                wait_ms=9,
             ),
         ),
         ("JOB.CALL add x WAIT 0", CallArguments(SubmitArguments("add", b"x"), 0)),

@@ -1,0 +1,216 @@
+"""What people do to whole queues: settings, pause, purge, a new order.
+
+What is set for a queue is a fact like any other: decided here, made durable by the journal,
+applied after. Two of them take more than one commit, and are on record from their first to their
+last: a purge (`purged_until`, from its decision no job of it can be claimed) and giving all
+waiting jobs new ranks (not `reordered`: until that is done the queue gives out nothing).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from msgspec.structs import replace
+
+from penstock.jobs.changes import SettingsChange, Settled
+from penstock.jobs.model import Job, JobId, QueueName, State
+from penstock.jobs.policy import Policy
+from penstock.jobs.queue import NOTHING_SET, Queue
+from penstock.jobs.queue_settings import (
+    Order,
+    QueueSettings,
+    Terms,
+    changed,
+    decode_settings,
+    terms_of,
+)
+from penstock.jobs.ready import Ready
+from penstock.jobs.revisions import Revisions
+from penstock.jobs.store.port import Batch, Commit
+
+Defaults = Mapping[QueueName, QueueSettings]
+
+
+class TermsBook:
+    """Says which terms are in force for a queue and what is set for it."""
+
+    __slots__ = ("_defaults", "_plain", "_policy")
+
+    def __init__(self, policy: Policy, defaults: Defaults) -> None:
+        self._policy = policy
+        self._defaults = defaults
+        self._plain = terms_of(policy, NOTHING_SET, NOTHING_SET)
+
+    def defaults(self, name: QueueName) -> QueueSettings:
+        return self._defaults.get(name, NOTHING_SET)
+
+    def terms(self, name: QueueName, settings: QueueSettings) -> Terms:
+        if settings is NOTHING_SET and name not in self._defaults:
+            return self._plain  # One for most queues.
+        return terms_of(self._policy, self.defaults(name), settings)
+
+
+class Administration:
+    """Decides about queues; `Ready` has them."""
+
+    __slots__ = ("_book", "_changes", "_decided", "_ready", "_revisions", "_to_measure")
+
+    def __init__(self, book: TermsBook, ready: Ready, revisions: Revisions) -> None:
+        self._book = book
+        self._ready = ready
+        self._revisions = revisions
+        self._changes: list[SettingsChange] = []
+        # Decided and not durable yet, the oldest first.
+        self._decided: dict[QueueName, list[SettingsChange]] = {}
+        # Queues of which it is to be asked what waits in the store: its bytes, its ranks.
+        self._to_measure: dict[QueueName, None] = {}
+
+    def restore(self, settings: Mapping[QueueName, bytes]) -> None:
+        """Put in force what was set before the start."""
+        for name, encoded in settings.items():
+            stored = decode_settings(encoded)
+            self._ready.queue(name).retermed(stored, self._book.terms(name, stored))
+        for queue in self._ready.queues.values():
+            self._measure_if_needed(queue)
+
+    # --- what people ask -----------------------------------------------------------------------
+
+    def set(
+        self,
+        name: QueueName,
+        changes: Mapping[str, object],
+        weights: Mapping[str, int | None],
+        settled: Settled,
+    ) -> None:
+        """Change what is set for a queue, which comes to be with it.
+
+        Raises:
+            Invalid: the settings contradict each other.
+            Overloaded: it would be a queue too many.
+        """
+        queue = self._ready.admit(name)
+        before = self._latest(queue)
+        after = changed(before, changes, weights, self._book.defaults(name))
+        is_new_order = not self._book.terms(name, after).ranks_like(self._book.terms(name, before))
+        if is_new_order and queue.waiting_count:
+            after = replace(after, reordered=False)
+        self._decide(queue, after, settled)
+
+    def pause(self, name: QueueName, *, paused: bool, settled: Settled) -> None:
+        """Let a queue give out no jobs, or let it again. What runs goes on. Raises Overloaded."""
+        queue = self._ready.admit(name)
+        self._decide(queue, replace(self._latest(queue), paused=paused), settled)
+
+    def purge(self, queue: Queue, until: JobId, spared: Sequence[JobId], settled: Settled) -> None:
+        """Begin to remove the waiting jobs of a queue up to an id.
+
+        None of them can be claimed from now on, but for those that are *spared*: they are not
+        waiting just now, or are on their way to another state.
+        """
+        marks = {"purged_until": until, "spared": tuple(spared)}
+        after = replace(self._latest(queue), **marks)
+        queue.settings = replace(queue.settings, **marks)
+        self._ready.forget_window(queue)
+        self._decide(queue, after, settled)
+
+    def end_purge(self, queue: Queue) -> None:
+        """Take note that all is removed that a purge takes."""
+        after = replace(self._latest(queue), purged_until=JobId(0), spared=())
+        self._decide(queue, after, None)
+
+    def end_reordering(self, queue: Queue) -> None:
+        """Take note that all ranks are of the order in force."""
+        self._decide(queue, replace(self._latest(queue), reordered=True), None)
+
+    def delete(self, queue: Queue, settled: Settled) -> None:
+        """Forget what is set for a queue, and the queue if nothing is in it."""
+        self._decide(queue, None, settled)
+
+    def reorder(self, queue: Queue, jobs: Sequence[Job]) -> None:
+        """Give ready jobs ranks of the order in force; the others get theirs when they are."""
+        for job in jobs:
+            is_waiting = self._revisions.is_idle(job) and not queue.is_purged(job)
+            if job.state is State.READY and is_waiting:
+                rank = queue.ranks.rank_again(job)
+                if rank != job.rank:
+                    self._revisions.move(job, priority=job.priority, rank=rank)
+
+    # --- what the journal reports --------------------------------------------------------------
+
+    def take_changes(self) -> list[SettingsChange]:
+        changes, self._changes = self._changes, []
+        return changes
+
+    def apply(self, change: SettingsChange) -> None:
+        """Put durable settings in force."""
+        self._end(change)
+        queue = self._ready.queue(change.queue)
+        settings = change.settings or NOTHING_SET
+        before, after = queue.terms, self._book.terms(change.queue, settings)
+        queue.retermed(settings, after)
+        if not after.ranks_like(before) or after.reordered is not before.reordered:
+            self._ready.forget_window(queue)
+        self._measure_if_needed(queue)
+        self._ready.feed(queue)
+        if change.settings is None and queue.is_unused:
+            self._ready.forget(queue)
+
+    def undo(self, change: SettingsChange) -> None:
+        """Leave a queue as it was, as the change could not be written."""
+        self._end(change)
+        queue = self._ready.queue(change.queue)
+        marks = {"purged_until": JobId(0), "spared": ()}
+        if change.settings is not None and change.settings.purged_until:
+            queue.settings = replace(queue.settings, **marks)
+            self._ready.forget_window(queue)
+
+    # --- what is asked of the store ------------------------------------------------------------
+
+    @property
+    def has_questions(self) -> bool:
+        return bool(self._to_measure)
+
+    def ask(self, batch: Batch) -> None:
+        batch.sizes = [name for name in self._to_measure if self._terms(name).bytes_max is not None]
+        batch.tags = [name for name in self._to_measure if self._terms(name).order is Order.FAIR]
+        self._to_measure.clear()
+
+    def ask_again(self, batch: Batch) -> None:
+        self._to_measure.update(dict.fromkeys((*batch.sizes, *batch.tags)))
+
+    def answer(self, commit: Commit, unwritten: Callable[[QueueName], Sequence[Job]]) -> None:
+        """Take in what waits in the store, where jobs still wait whose claims are *unwritten*."""
+        for name, size in commit.sizes.items():
+            claimed_bytes = sum(job.payload_bytes for job in unwritten(name))
+            self._ready.queue(name).waiting_bytes = size - claimed_bytes
+        for name, tags in commit.tags.items():
+            queue = self._ready.queue(name)
+            entry = queue.ready.first()
+            queue.ranks.restore(tags, first=0 if entry is None else entry[0])
+
+    # --- inside --------------------------------------------------------------------------------
+
+    def _terms(self, name: QueueName) -> Terms:
+        return self._ready.queue(name).terms
+
+    def _measure_if_needed(self, queue: Queue) -> None:
+        if queue.waiting_count and (
+            queue.terms.bytes_max is not None or queue.terms.order is Order.FAIR
+        ):
+            self._to_measure[queue.name] = None
+
+    def _latest(self, queue: Queue) -> QueueSettings:
+        decided = self._decided.get(queue.name)
+        return (decided[-1].settings or NOTHING_SET) if decided else queue.settings
+
+    def _decide(
+        self, queue: Queue, settings: QueueSettings | None, settled: Settled | None
+    ) -> None:
+        stored = None if settings == NOTHING_SET else settings
+        change = SettingsChange(queue.name, stored, [] if settled is None else [settled])
+        self._decided.setdefault(queue.name, []).append(change)
+        self._changes.append(change)
+
+    def _end(self, change: SettingsChange) -> None:
+        decided = self._decided[change.queue]
+        decided.remove(change)
+        if not decided:
+            del self._decided[change.queue]
