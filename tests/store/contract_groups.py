@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from penstock.jobs.model import Instant, Job, JobId, State
-from penstock.jobs.store.port import Batch, PurgeSlice, Store
+from penstock.jobs.store.port import Batch, KeyHolder, PurgeSlice, Store
 from tests.store.asking import Shelf, head_of, ids, job_of, submit
 from tests.store.records import (
     NOW,
@@ -106,6 +106,16 @@ async def test_who_was_left_out_for_its_key_blocks_nobody(store: Store) -> None:
     assert list(commit.duplicates) == [2]
     assert commit.blocked == {4}
     assert await head_of(store) == [1, 3]
+
+
+async def test_who_holds_a_key_is_shown_as_it_was_written(store: Store) -> None:
+    await submit(store, a_job(1, key="k"))
+
+    jobs = [a_job(2, key="k", group="g"), a_job(3, key="l", group="g"), a_job(4, key="l")]
+    commit = await submit(store, *jobs)
+
+    assert commit.blocked == frozenset()
+    assert commit.duplicates[JobId(4)] == KeyHolder(jobs[1], same=True)
 
 
 # --- promoted ------------------------------------------------------------------------------------

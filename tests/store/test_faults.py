@@ -7,15 +7,31 @@ from pathlib import Path
 import anyio
 import pytest
 
-from penstock.jobs.model import JobId
-from penstock.jobs.store.port import Batch, Removal, Store, StoreFailed, StoreFull
+from penstock.jobs.model import JobId, State
+from penstock.jobs.store.port import (
+    Batch,
+    PurgeSlice,
+    Removal,
+    Store,
+    StoreFailed,
+    StoreFull,
+)
 from penstock.jobs.store.sqlite import open_sqlite_store
 from penstock.jobs.store.sqlite.checkpoints import PAGE_BYTES, WAL_PAGES_MAX
 from penstock.jobs.store.sqlite.directory import DATABASE_NAME
 from penstock.jobs.store.sqlite.reserve import RESERVE_NAME, Reserve
 from tests.store.asking import head_of, record_of, submit
 from tests.store.faults import Faults
-from tests.store.records import NOW, a_job, claimed, completed, submission, submissions
+from tests.store.records import (
+    NOW,
+    QUEUE,
+    a_job,
+    cancelled,
+    claimed,
+    completed,
+    submission,
+    submissions,
+)
 from tests.store.shelves import RESERVE_BYTES, SqliteShelf
 
 
@@ -72,6 +88,37 @@ async def test_what_is_under_way_ends_on_the_room_that_was_set_aside(
     found = await record_of(store, 1)
     assert found is not None
     assert found.job == claimed(a_job(1))
+
+
+# A batch, and the counts of ready, completed and cancelled jobs after it.
+ROOM_MAKERS = {
+    "a cancelling": (Batch(rewrites=[cancelled(a_job(1))]), (0, 1, 1)),
+    "a purge": (Batch(purges=[PurgeSlice(QUEUE, JobId(1), 9)]), (0, 1, 0)),
+    "a discarding": (Batch(forgets=[JobId(2)]), (1, 0, 0)),
+    "a removal": (Batch(removal=Removal(NOW, 9)), (1, 0, 0)),
+    "a setting": (Batch(settings=[(QUEUE, b"{}")]), (1, 1, 0)),
+}
+
+
+@pytest.mark.parametrize("moment", ["BEGIN", "COMMIT"])
+@pytest.mark.parametrize(("batch", "expected"), ROOM_MAKERS.values(), ids=ROOM_MAKERS)
+async def test_what_people_do_about_a_full_disk_is_done(
+    shelf: SqliteShelf,
+    store: Store,
+    faults: Faults,
+    batch: Batch,
+    expected: tuple[int, int, int],
+    moment: str,
+) -> None:
+    await submit(store, a_job(1), a_job(2))
+    await store.commit(Batch(updates=[completed(claimed(a_job(2)), remove_at=NOW)]))
+    faults.plan(moment, "SQLITE_FULL")
+
+    await store.commit(batch)
+
+    counts = (await (await shelf.open()).load()).counts
+    states = (State.READY, State.COMPLETED, State.CANCELLED)
+    assert tuple(counts.get((QUEUE, state), 0) for state in states) == expected
 
 
 async def test_a_disk_that_stays_full_refuses_everything(store: Store, faults: Faults) -> None:

@@ -6,10 +6,18 @@ from pathlib import Path
 import pytest
 
 from penstock.jobs.model import JobId
-from penstock.jobs.store.port import Batch, Removal
+from penstock.jobs.store.port import Batch, PurgeSlice, Removal
 from penstock.jobs.store.sqlite.directory import DATABASE_NAME
 from tests.store.asking import submit
-from tests.store.records import NOW, a_job, claimed, completed, failed_attempt
+from tests.store.records import (
+    NOW,
+    QUEUE,
+    a_job,
+    claimed,
+    completed,
+    failed_attempt,
+    retried,
+)
 from tests.store.shelves import SqliteShelf
 
 TABLES = ("jobs", "payloads", "results", "failed_attempts", "queues")
@@ -46,6 +54,31 @@ async def directory(tmp_path: Path) -> Path:
 
 async def test_a_removed_job_leaves_no_row_in_any_table(directory: Path) -> None:
     assert rows_of(directory) == dict.fromkeys(TABLES, 0) | {"queues": 1}
+
+
+async def test_a_purged_job_leaves_no_row_in_any_table(tmp_path: Path) -> None:
+    async with SqliteShelf(tmp_path) as shelf:
+        store = await shelf.open()
+        await store.load()
+        await submit(store, a_job(1))
+        failed = failed_attempt(claimed(a_job(1)))
+        again = retried(claimed(a_job(1)), NOW)
+        await store.commit(Batch(updates=[again], failed_attempts=[failed]))
+
+        await store.commit(Batch(purges=[PurgeSlice(QUEUE, JobId(1), 9)]))
+
+        assert rows_of(tmp_path) == dict.fromkeys(TABLES, 0) | {"queues": 1}
+
+
+async def test_a_queue_with_settings_is_kept_without_jobs(directory: Path) -> None:
+    async with SqliteShelf(directory) as shelf:
+        store = await shelf.open()
+        await store.load()
+        await store.commit(Batch(settings=[(QUEUE, b"{}")]))
+
+        await (await shelf.open()).load()
+
+        assert rows_of(directory)["queues"] == 1
 
 
 async def test_a_queue_without_jobs_is_forgotten_at_the_next_start(directory: Path) -> None:

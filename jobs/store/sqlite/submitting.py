@@ -76,7 +76,9 @@ def _submit_special(
         assumed, blocked = blocked, blocked_of(written, queues.ids, taken)
         # Whoever was to wait for a job of its group that is not there after all.
         free = [submission.job for submission in written if submission.job.id in assumed - blocked]
-        _UPDATE_JOBS.execute(connection, update_rows(free))
+        if free:
+            _UPDATE_JOBS.execute(connection, update_rows(free))
+            commit.duplicates = _holders(connection, queues, submissions)
     commit.blocked = blocked
 
 
