@@ -225,8 +225,14 @@ def _job(row: _JobRow, queue_names: Mapping[int, QueueName]) -> Job:
         None if claimed_at is None else Instant(claimed_at),
         None if finished_at is None else Instant(finished_at),
         None if remove_at is None else Instant(remove_at),
-        payload_bytes=payload_bytes,
-        releases=releases,
+        None,  # From here on to the next number: what few jobs have.
+        None,
+        None,
+        None,
+        None,
+        None,
+        payload_bytes,
+        releases,
     )
     return job if rare is None else _with_rare(job, rare)
 
