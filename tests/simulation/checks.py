@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from penstock.config.limits import CLAIM_WRITE_MS
 from penstock.jobs.bounds import Bounds
 from penstock.jobs.broker import Broker
-from penstock.jobs.model import FINISHED, JobId, QueueName, State
+from penstock.jobs.model import FINISHED, Instant, JobId, QueueName, State
 from penstock.jobs.outcomes import Completed, Died, Outcome, WaitEnded
 from penstock.jobs.store.memory import MemoryStore
 from penstock.jobs.store.port import Batch
@@ -59,7 +59,7 @@ def check_outcome(model: Model, wait: Wait, outcome: Outcome, now: int) -> None:
         assert outcome == Died(truth.failures, truth.job.attempts_max, truth.error)
 
 
-def check_times(broker: Broker, model: Model, waits_end_at: Sequence[int]) -> None:
+def check_times(broker: Broker, model: Model, waits_end_at: Sequence[int], now: Instant) -> None:
     """Whatever has a time, the broker wants to be called by then."""
     times = list(waits_end_at)
     times += [
@@ -67,7 +67,7 @@ def check_times(broker: Broker, model: Model, waits_end_at: Sequence[int]) -> No
         for truth in model.in_state(State.CLAIMED)
         if truth.on_its_way is None and truth.lease_ends_at is not None
     ]
-    next_at = broker.next_at()
+    next_at = broker.next_at(now)
     assert not times or (next_at is not None and next_at <= min(times))
 
 
@@ -130,9 +130,9 @@ def check_memory(broker: Broker, bounds: Bounds) -> None:
     assert payloads._bytes <= bounds.payloads_bytes_max
 
 
-def nothing_is_left(broker: Broker) -> None:
+def nothing_is_left(broker: Broker, now: Instant) -> None:
     """When no job is unfinished and nobody waits, memory holds nothing of any job."""
-    assert broker.next_at() is None
+    assert broker.next_at(now) is None
     assert broker._attempts._unwritten_claims == {}
     assert broker.take_changes() == []
     assert broker.take_effects() == []

@@ -5,8 +5,9 @@ from collections.abc import Coroutine
 from enum import Enum
 from typing import Any, TypeVar
 
+from penstock.jobs.model import Instant
 from penstock.jobs.store.memory import MemoryStore
-from penstock.jobs.store.port import Batch, Commit, Snapshot, StoreFailed, StoreFull
+from penstock.jobs.store.port import EPOCH, Batch, Commit, Snapshot, StoreFailed, StoreFull
 
 T = TypeVar("T")
 
@@ -38,8 +39,8 @@ class GatedStore:
         self._ended: asyncio.Future[Commit] | None = None
         self.batch: Batch | None = None
 
-    async def load(self) -> Snapshot:
-        return await self._inner.load()
+    async def load(self, now: Instant = EPOCH, cancelled_keep_ms: int = 0) -> Snapshot:
+        return await self._inner.load(now, cancelled_keep_ms)
 
     async def commit(self, batch: Batch) -> Commit:
         assert self.batch is None, "one commit at a time"

@@ -105,6 +105,7 @@ class Model:
                 self._forget_empty_queues(on_their_way)
             if len(self.queues | on_their_way) >= queues_max:
                 return False
+        self.queues.add(queue)
         self.admitted[queue] += 1
         return True
 

@@ -17,11 +17,12 @@ from penstock.jobs.errors import LeaseLost, NoJob, Overloaded
 from penstock.jobs.model import FINISHED, Instant, Job, JobId, QueueName, State
 from penstock.jobs.outcomes import was_completed
 from penstock.jobs.policy import Policy, SubmitRequest
+from penstock.jobs.retry import Failure
 from penstock.jobs.store.journal import Journal
 from penstock.jobs.store.memory import MemoryStore
 from penstock.jobs.store.port import (
     Batch,
-    JobRecord,
+    JobEnd,
     KeyHolder,
     Removal,
     StoreError,
@@ -122,7 +123,7 @@ class World:
         ends_at = self.now + wait_ms
         self.broker.wait_unless_finished(waiter, self.now)
 
-        def read(record: JobRecord | StoreError | None) -> None:
+        def read(record: JobEnd | StoreError | None) -> None:
             if isinstance(record, StoreError):
                 if not wait.answers:
                     self.broker.unwait(waiter)
@@ -135,7 +136,7 @@ class World:
                 assert job_id not in self.model.jobs
                 wait.told(refusal)
 
-        self.journal.read_record(job_id, read)
+        self.journal.read_end(job_id, read)
 
     def wait_for(self, job_id: int, wait_ms: int) -> None:
         self.wait(JobId(job_id), wait_ms)
@@ -265,15 +266,14 @@ class World:
             broker.release(job_id, attempt, now=now, settled=settled)
         else:
             text = f"Error: {job_id}.{attempt}\ntrace"
-            broker.fail(
-                job_id, attempt, text, final=ask.final, now=now, jitter=jitter, settled=settled
-            )
+            failure = Failure(text, final=ask.final)
+            broker.fail(job_id, attempt, failure, now=now, jitter=jitter, settled=settled)
 
     def _read_completion(self, job_id: JobId, attempt: int) -> None:
         """A completion that comes again is harmless, as far as anybody remembers."""
         unread = self._ask(f"record of job {job_id}")
 
-        def read(record: JobRecord | StoreError | None) -> None:
+        def read(record: JobEnd | StoreError | None) -> None:
             unread.told(record)
             truth = self.model.jobs.get(job_id)
             if not isinstance(record, StoreError):
@@ -282,7 +282,7 @@ class World:
                     completed and truth is not None and truth.attempt == attempt
                 )
 
-        self.journal.read_record(job_id, read)
+        self.journal.read_end(job_id, read)
 
     def extend(self, index: int, lease_ms: int | None) -> None:
         if self.seen:
@@ -333,7 +333,7 @@ class World:
     def pass_time(self, ms: int) -> None:
         self.now = Instant(self.now + ms)
         self.broker.tick(self.now)
-        next_at = self.broker.next_at()
+        next_at = self.broker.next_at(self.now)
         assert next_at is None or next_at > self.now
         self._turn()
 
@@ -377,7 +377,7 @@ class World:
         self._turn()
 
     def _start(self) -> None:
-        self.snapshot = at_once(self.shelf.load())
+        self.snapshot = at_once(self.shelf.load(self.now, self.policy.result_keep_ms))
         self.store = GatedStore(self.shelf)
         self.broker = Broker(self.snapshot, self.policy, self.bounds)
         self.paused: asyncio.Future[None] | None = None
@@ -498,7 +498,9 @@ class World:
             assert not any(len(window) for window in fronts), "a worker waits beside a ready job"
         self.waits = [wait for wait in self.waits if not wait.answers]
         check_waits(self.broker, self.model, self.waits)
-        check_times(self.broker, self.model, [*self.waits_end_at(), *self.parked.values()])
+        check_times(
+            self.broker, self.model, [*self.waits_end_at(), *self.parked.values()], self.now
+        )
         check_windows(self.broker, self.model)
         check_memory(self.broker, self.bounds)
 
@@ -510,7 +512,7 @@ class World:
         self.broker.tick(self.now)
         self._turn()
         for _ in range(_CALM_MAX):
-            next_at = self.broker.next_at()
+            next_at = self.broker.next_at(self.now)
             if self.store.batch is not None:
                 self.end_commit(End.WRITTEN)
             elif self.paused is not None and not self.paused.done():
@@ -553,11 +555,11 @@ class World:
         else:
             raise AssertionError("some jobs never end")
         while self.parked or self.waits:
-            at = self.broker.next_at()
+            at = self.broker.next_at(self.now)
             assert at is not None
             self.pass_time(max(0, at - self.now))
         self.calm_down()
-        nothing_is_left(self.broker)
+        nothing_is_left(self.broker, self.now)
 
 
 class _Settled:
