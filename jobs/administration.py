@@ -51,9 +51,25 @@ class TermsBook:
 class Administration:
     """Decides about queues; `Ready` has them."""
 
-    __slots__ = ("_book", "_changes", "_decided", "_ready", "_revisions", "_to_measure")
+    __slots__ = (
+        "_book",
+        "_changes",
+        "_decided",
+        "_ready",
+        "_revisions",
+        "_running",
+        "_to_measure",
+    )
 
-    def __init__(self, book: TermsBook, ready: Ready, revisions: Revisions) -> None:
+    def __init__(
+        self,
+        book: TermsBook,
+        ready: Ready,
+        revisions: Revisions,
+        running: Callable[[QueueName], Mapping[str, int]],
+    ) -> None:
+        """Take who knows how many jobs of each tenant run in a queue."""
+        self._running = running
         self._book = book
         self._ready = ready
         self._revisions = revisions
@@ -70,6 +86,8 @@ class Administration:
             self._ready.queue(name).retermed(stored, self._book.terms(name, stored))
         for queue in self._ready.queues.values():
             self._measure_if_needed(queue)
+            if queue.needs_mark:
+                self.mark_ranks(queue)
 
     # --- what people ask -----------------------------------------------------------------------
 
@@ -89,10 +107,17 @@ class Administration:
         queue = self._ready.admit(name)
         before = self._latest(queue)
         after = changed(before, changes, weights, self._book.defaults(name))
-        is_new_order = not self._book.terms(name, after).ranks_like(self._book.terms(name, before))
-        if is_new_order and queue.waiting_count:
-            after = replace(after, reordered=False)
+        mark = self._book.terms(name, after).rank_mark
+        if mark != before.ranked:
+            after = replace(after, ranked=mark, reordered=not queue.waiting_count)
         self._decide(queue, after, settled)
+
+    def mark_ranks(self, queue: Queue) -> None:
+        """Have it on record of which order ranks are, as the settings file asks for another."""
+        queue.needs_mark = False
+        latest = self._latest(queue)
+        after = replace(latest, ranked=queue.terms.rank_mark, reordered=not queue.waiting_count)
+        self._decide(queue, after, None)
 
     def pause(self, name: QueueName, *, paused: bool, settled: Settled) -> None:
         """Let a queue give out no jobs, or let it again. What runs goes on. Raises Overloaded."""
@@ -107,7 +132,7 @@ class Administration:
         """
         marks = {"purged_until": until, "spared": tuple(spared)}
         after = replace(self._latest(queue), **marks)
-        queue.settings = replace(queue.settings, **marks)
+        queue.mark(replace(queue.settings, **marks))
         self._ready.forget_window(queue)
         self._decide(queue, after, settled)
 
@@ -145,11 +170,11 @@ class Administration:
         queue = self._ready.queue(change.queue)
         settings = change.settings or NOTHING_SET
         before, after = queue.terms, self._book.terms(change.queue, settings)
-        queue.retermed(settings, after)
+        queue.retermed(settings, after, lambda: self._running(change.queue))
         if not after.ranks_like(before) or after.reordered is not before.reordered:
             self._ready.forget_window(queue)
         self._measure_if_needed(queue)
-        self._ready.feed(queue)
+        self._ready.ended(queue)
         if change.settings is None and queue.is_unused:
             self._ready.forget(queue)
 
@@ -159,7 +184,7 @@ class Administration:
         queue = self._ready.queue(change.queue)
         marks = {"purged_until": JobId(0), "spared": ()}
         if change.settings is not None and change.settings.purged_until:
-            queue.settings = replace(queue.settings, **marks)
+            queue.mark(replace(queue.settings, **marks))
             self._ready.forget_window(queue)
 
     # --- what is asked of the store ------------------------------------------------------------
@@ -183,7 +208,7 @@ class Administration:
             self._ready.queue(name).waiting_bytes = size - claimed_bytes
         for name, tags in commit.tags.items():
             queue = self._ready.queue(name)
-            entry = queue.ready.first()
+            entry = queue.ready.jobs.first()
             queue.ranks.restore(tags, first=0 if entry is None else entry[0])
 
     # --- inside --------------------------------------------------------------------------------

@@ -5,7 +5,8 @@ ends an attempt is decided here and stays its last word (`Lease.settling`) until
 that it is durable (`end`) or could not be written (`undo`).
 """
 
-from collections.abc import Callable, Container, Iterator
+from collections import Counter
+from collections.abc import Callable, Container, Iterator, Mapping
 from typing import Final
 
 from msgspec.structs import replace
@@ -69,6 +70,11 @@ class Attempts:
     def of_queue(self, name: QueueName) -> list[JobId]:
         """Return the jobs of a queue that run."""
         return [lease.job.id for lease in self._leases.by_job.values() if lease.job.queue == name]
+
+    def running_by_tenant(self, name: QueueName) -> Mapping[str, int]:
+        """Return how many jobs of each tenant run in a queue."""
+        jobs = (lease.job for lease in self._leases.by_job.values())
+        return Counter(job.tenant for job in jobs if job.queue == name and job.tenant is not None)
 
     def lease(self, job_id: JobId) -> Lease | None:
         """Return who holds a job, if anybody."""

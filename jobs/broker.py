@@ -74,7 +74,9 @@ class Broker:
         self._schedule = Schedule(bounds.schedule_jobs_max)
         self._attempts = Attempts(policy, snapshot.next_id, self._ready.queue)
         self.revisions = Revisions(self._ready, self._schedule, self._attempts)
-        self.administration = Administration(book, self._ready, self.revisions)
+        self.administration = Administration(
+            book, self._ready, self.revisions, self._attempts.running_by_tenant
+        )
         self.rooms = Rooms(
             self._ready,
             self.revisions,
@@ -105,6 +107,8 @@ class Broker:
         queue = self._ready.admit(request.queue)
         if queue.terms.is_bounded:
             self.rooms.check(queue, request, now, waited=waited)
+        if queue.needs_mark:
+            self.administration.mark_ranks(queue)
         submission = decide_submission(request, self.policy, queue, JobId(self._next_id), now)
         queue.letting_in(len(request.payload))
         self._next_id += 1
@@ -531,8 +535,8 @@ class Broker:
         self._attempts.end(change)
         queue = self._ready.queues[change.job.queue]
         queue.observe_end(change)
-        if not queue.gate.is_free:
-            self._ready.feed(queue)
+        if queue.is_limited:
+            self._ready.ended(queue)
         return queue
 
     def _finish(self, job_id: JobId, outcome: Outcome) -> None:

@@ -1,17 +1,17 @@
 """One queue: the front of its ready jobs, and its numbers."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from penstock.jobs.changes import Change
 from penstock.jobs.counters import DURATION_SECONDS, Histogram, QueueCounters
+from penstock.jobs.front import Front
 from penstock.jobs.gate import Gate
 from penstock.jobs.model import FINISHED, Instant, Job, JobId, QueueName, State
 from penstock.jobs.order import Ranks
 from penstock.jobs.pace import Pace
 from penstock.jobs.queue_settings import QueueSettings, Terms
 from penstock.jobs.transitions import TRANSITIONS, Cause
-from penstock.jobs.window import Window
 
 # The attribute that counts the jobs of a state.
 _COUNTS: Final[Mapping[State, str]] = {state: f"{state.value}_count" for state in State}
@@ -23,6 +23,7 @@ class Queue:
     """The part of a queue that is in memory; the rest of its jobs is in the store."""
 
     __slots__ = (
+        "_spared",
         "admitted_bytes",
         "admitted_count",
         "blocked_count",
@@ -34,7 +35,9 @@ class Queue:
         "expired_count",
         "gate",
         "is_being_deleted",
+        "is_limited",
         "name",
+        "needs_mark",
         "pace",
         "ranks",
         "ready",
@@ -48,14 +51,17 @@ class Queue:
     )
 
     def __init__(
-        self, name: QueueName, window: Window, settings: QueueSettings, terms: Terms
+        self, name: QueueName, ready: Front, settings: QueueSettings, terms: Terms
     ) -> None:
         self.name = name
-        self.ready = window
+        self.ready = ready
         self.settings = settings  # What QUEUE.SET stored.
+        self._spared: frozenset[JobId] = frozenset()
         self.terms = terms  # What is in force.
         self.ranks = Ranks(terms)
         self.gate = Gate(terms)
+        self.is_limited = False  # It may hold back jobs that are ready.
+        self.needs_mark = False  # Its ranks are not of the order that its settings tell.
         self.pace = Pace()
         self.is_being_deleted = False
         # Submissions that were let in and are not stored yet.
@@ -64,6 +70,7 @@ class Queue:
         # Payloads of waiting jobs. Of those from before the start it is known only where a limit
         # asks for it.
         self.waiting_bytes = 0
+        self.retermed(settings, terms)
         self.counters = QueueCounters()
         self.wait_seconds = Histogram(DURATION_SECONDS)
         self.run_seconds = Histogram(DURATION_SECONDS)
@@ -88,12 +95,22 @@ class Queue:
             or self.settings != NOTHING_SET
         )
 
-    def retermed(self, settings: QueueSettings, terms: Terms) -> None:
-        """Put other settings in force."""
-        self.settings = settings
+    def retermed(
+        self, settings: QueueSettings, terms: Terms, running: Callable[[], Mapping[str, int]] = dict
+    ) -> None:
+        """Put other settings in force, given how many jobs of each tenant run."""
+        self.mark(settings)
         self.terms = terms
         self.ranks.retermed(terms)
         self.gate.retermed(terms)
+        self.ready.retermed(terms.tenant_concurrency_max, running)
+        self.is_limited = not self.gate.is_free or terms.tenant_concurrency_max is not None
+        self.needs_mark = terms.rank_mark != settings.ranked
+
+    def mark(self, settings: QueueSettings) -> None:
+        """Take what was decided, of which the purge is in force at once."""
+        self.settings = settings
+        self._spared = frozenset(settings.spared)
 
     def letting_in(self, payload_bytes: int) -> None:
         """Count a submission that is on its way to the store."""
@@ -111,7 +128,7 @@ class Queue:
         if not until:
             return False
         job_id = job.id if isinstance(job, Job) else job
-        return job_id <= until and job_id not in self.settings.spared
+        return job_id <= until and job_id not in self._spared
 
     @property
     def waiting_count(self) -> int:
@@ -159,6 +176,8 @@ class Queue:
         cause = change.cause
         assert cause in _ENDS, f"{cause} does not end an attempt"
         self.claimed_count -= 1
+        if self.is_limited:
+            self.ready.ended(job.tenant)
         if change.failed_attempt is not None:
             counters.failed += 1
             self._observe_run(change.failed_attempt.claimed_at, change.failed_attempt.failed_at)

@@ -55,7 +55,7 @@ class WhenFull(Enum):
 class QueueSettings(Struct, frozen=True, omit_defaults=True):
     """One layer; the names are those of the settings file. `weights` is never changed in place.
 
-    The last four are the state of a queue rather than settings, and are in the upper layer only.
+    The last five are the state of a queue rather than settings, and are in the upper layer only.
     """
 
     order: Order | None = None
@@ -84,6 +84,7 @@ class QueueSettings(Struct, frozen=True, omit_defaults=True):
 
     paused: bool = False
     reordered: bool = True  # The ranks of all its waiting jobs are of the order in force.
+    ranked: str = ""  # The `rank_mark` of the order that the ranks are of.
     purged_until: JobId = JobId(0)  # A purge of the jobs up to this one is under way; 0: none is.
     spared: tuple[JobId, ...] = ()  # The jobs that this purge leaves alone.
 
@@ -121,6 +122,13 @@ class Terms(Struct, frozen=True):
     def is_bounded(self) -> bool:
         """Say whether there is a limit on what waits."""
         return self.length_max is not None or self.bytes_max is not None
+
+    @property
+    def rank_mark(self) -> str:
+        """Name the order, so that ranks are known by it; strict is the one without a name."""
+        if self.order is Order.STRICT:
+            return ""
+        return f"{self.order.value} {self.ageing_ms}" if self.ageing_ms else self.order.value
 
     def ranks_like(self, other: "Terms") -> bool:
         """Say whether ranks that were given under other terms are still good under these."""

@@ -8,13 +8,13 @@ from collections.abc import Callable, Container, Iterator, Sequence
 
 from penstock.jobs.bounds import Bounds
 from penstock.jobs.errors import Overloaded
+from penstock.jobs.front import Front
 from penstock.jobs.model import Instant, Job, QueueName, State
 from penstock.jobs.payloads import PayloadCache
 from penstock.jobs.queue import Queue
 from penstock.jobs.queue_settings import QueueSettings, Terms
 from penstock.jobs.store.port import HeadQuestion
 from penstock.jobs.waits import Claim, Claimant
-from penstock.jobs.window import Window
 
 
 class Ready:
@@ -59,7 +59,7 @@ class Ready:
         queue = self.queues.get(name) or self._make(name, complete=ready_count == 0)
         queue.restore(State.READY, ready_count)
         if ready_count:
-            queue.ready.complete = False
+            queue.ready.unknown()
             self._low[name] = None
 
     def admit(self, name: QueueName) -> Queue:
@@ -87,7 +87,7 @@ class Ready:
 
     def put(self, queue: Queue, job: Job, payload: bytes | None) -> None:
         """Let a job in that is counted as ready already."""
-        pushed_out = queue.ready.offer((job.rank, job.id, job))
+        pushed_out = queue.ready.jobs.offer((job.rank, job.id, job))
         if pushed_out is not job:
             if payload is not None:
                 self._payloads.put(job.id, payload)
@@ -99,7 +99,7 @@ class Ready:
     def remove(self, job: Job) -> None:
         """Take out a job that is not to be claimed."""
         queue = self.queues[job.queue]
-        if queue.ready.remove((job.rank, job.id)) is not None:
+        if queue.ready.remove(job):
             self._payloads.take(job.id)
             self._note_low(queue)
 
@@ -113,6 +113,11 @@ class Ready:
         if queue.name in self._parked:
             self._hungry[queue.name] = None
 
+    def ended(self, queue: Queue) -> None:
+        """See to those whom the limits of a queue held back, as a job of it runs no more."""
+        self._note_low(queue)
+        self.feed(queue)
+
     def take(self, names: Sequence[QueueName], jobs_max: int, now: Instant) -> list[Job]:
         """Take out the most urgent jobs of some queues, at most *jobs_max*.
 
@@ -121,9 +126,10 @@ class Ready:
         jobs: list[Job] = []
         to_read_count = 0
         while len(jobs) < jobs_max and (queue := self._most_urgent(names, now)) is not None:
-            job = queue.ready.take_first()
+            job = queue.ready.jobs.take_first()
             self._note_low(queue)
             if job.expires_at is not None and job.expires_at <= now:
+                queue.ready.ended(job.tenant)
                 self.outdated.append(job)
                 continue
             # Counted at once, as the limits of the next one depend on it.
@@ -175,7 +181,7 @@ class Ready:
             queue = self.queues[name]
             while (parked := self._parked.get(name)) and self._has_any(queue, now):
                 claimant = next(iter(parked))
-                share = max(1, len(queue.ready) // len(parked))
+                share = max(1, len(queue.ready.jobs) // len(parked))
                 jobs = self.take(claimant.queues, min(claimant.jobs_max, share), now)
                 if not jobs:
                     break  # What was there had expired.
@@ -189,7 +195,7 @@ class Ready:
             for name in self._parked
             if (queue := self.queues.get(name)) is not None
             and queue.terms.rate is not None
-            and len(queue.ready)
+            and len(queue.ready.jobs)
         )
         return min((at for at in ats if at is not None), default=None)
 
@@ -207,12 +213,8 @@ class Ready:
     def questions(self) -> list[HeadQuestion]:
         """Ask for what is missing from windows that run low."""
         names, self._low = list(self._low), {}
-        windows = [(name, self.queues[name].ready) for name in names if name in self.queues]
-        return [
-            HeadQuestion(name, window.horizon, window.jobs_max)
-            for name, window in windows
-            if window.is_low()
-        ]
+        queues = [self.queues[name] for name in names if name in self.queues]
+        return [question for queue in queues for question in queue.ready.questions()]
 
     def answer(
         self, question: HeadQuestion, jobs: Sequence[Job], *, elsewhere: Container[int]
@@ -222,23 +224,27 @@ class Ready:
         if queue is None:
             return  # It was deleted since.
         gone = {job.id for job in jobs if job.id in elsewhere or queue.is_purged(job)}
-        entries = [(job.rank, job.id, job) for job in jobs]
-        queue.ready.refill(question.after, entries, asked=question.jobs_max, elsewhere=gone)
+        queue.ready.answer(question, jobs, elsewhere=gone)
         self._note_low(queue)
         self.feed(queue)
 
     def ask_again(self, questions: Sequence[HeadQuestion]) -> None:
         """Keep questions for the next commit, as the one that carried them failed."""
-        self._low.update(dict.fromkeys(question.queue for question in questions))
+        for question in questions:
+            if question.queue in self.queues:
+                self.queues[question.queue].ready.ask_again(question)
+                self._low[question.queue] = None
 
     def _most_urgent(self, names: Sequence[QueueName], now: Instant) -> Queue | None:
         best: Queue | None = None
         best_key = (0, 0)
         for name in names:
             queue = self.queues.get(name)
-            entry = queue.ready.first() if queue is not None else None
-            if entry is not None:
-                assert queue is not None
+            entry = queue.ready.jobs.first() if queue is not None else None
+            if entry is None:
+                if queue is not None and queue.is_limited:
+                    self._note_low(queue)  # The store may know of jobs that may run.
+            elif queue is not None:
                 key = (entry[2].priority, entry[1])
                 if (best is None or key < best_key) and self._is_open(queue, now):
                     best, best_key = queue, key
@@ -248,16 +254,19 @@ class Ready:
         return queue.gate.is_free or queue.gate.is_open(queue.claimed_count, now)
 
     def _has_any(self, queue: Queue, now: Instant) -> bool:
-        return bool(len(queue.ready)) and self._is_open(queue, now)
+        return queue.ready.jobs.first() is not None and self._is_open(queue, now)
 
     def _note_low(self, queue: Queue) -> None:
-        if queue.ready.is_low():
+        if queue.ready.jobs.is_low():
             self._low[queue.name] = None
 
     def _make(self, name: QueueName, *, complete: bool) -> Queue:
         settings = QueueSettings()
-        window = Window(self._window_jobs_max, complete=complete)
-        queue = self.queues[name] = Queue(name, window, settings, self._terms(name, settings))
+        terms = self._terms(name, settings)
+        front = Front(
+            name, self._window_jobs_max, complete=complete, pushed_out=self._forget_payload
+        )
+        queue = self.queues[name] = Queue(name, front, settings, terms)
         count = len(self.queues)
         if count & (count - 1) == 0:
             self._share_memory(2 * count)
@@ -275,8 +284,11 @@ class Ready:
         One whose window is not complete may have a question on its way.
         """
         for queue in list(self.queues.values()):
-            if queue.is_unused and queue.ready.complete:
+            if queue.is_unused and queue.ready.jobs.complete:
                 self.forget(queue)
+
+    def _forget_payload(self, job: Job) -> None:
+        self._payloads.take(job.id)
 
     def _share_memory(self, queue_count: int) -> None:
         bounds = self._bounds
@@ -286,5 +298,5 @@ class Ready:
             return
         self._window_jobs_max = jobs_max
         for queue in self.queues.values():
-            for job in queue.ready.shrink(jobs_max):
+            for job in queue.ready.jobs.shrink(jobs_max):
                 self._payloads.take(job.id)

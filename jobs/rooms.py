@@ -83,7 +83,7 @@ class Rooms:
         excess_count = 0 if terms.length_max is None else queue.waiting_count - terms.length_max
         excess_bytes = 0 if terms.bytes_max is None else queue.waiting_bytes - terms.bytes_max
         while excess_count > 0 or excess_bytes > 0:
-            job = queue.ready.last() if queue.ready.complete else None
+            job = queue.ready.jobs.last() if queue.ready.jobs.complete else None
             if job is None:
                 return
             excess_count -= 1
