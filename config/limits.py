@@ -125,6 +125,8 @@ LIST_READS: Final = 16
 LIST_SCAN_MAX: Final = 5_000
 # Jobs that are purged, put in a new order, redriven or discarded with one commit.
 SLICE_JOBS_MAX: Final = 500
+# Purges, redrives and the like that are under way; their slices take turns.
+CHORES_MAX: Final = 100
 # Waiting jobs of which the store is asked with one commit whether they expired.
 EXPIRING_JOBS_MAX: Final = 500
 # From the wish to cancel a job that runs to the end of its lease, when its process is ended.

@@ -118,6 +118,7 @@ async def serve(settings: Settings, clock: Clock) -> None:
 
         async with anyio.create_task_group() as tasks:
             await tasks.start(engine.journal.run)
+            await tasks.start(engine.chores.run)
             await tasks.start(engine.housekeeping)
             await tasks.start(connections.sweep)
             await _start_disk_watch(tasks, settings, disk, engine.broker)
@@ -130,6 +131,7 @@ async def serve(settings: Settings, clock: Clock) -> None:
                 _announce(settings, status.tcp_port, http)
                 await stop_requested.wait()
             readiness.reason = "shutting down"
+            engine.chores.stop()
             await Drain(engine, connections, listeners, supervisor.drain, settings.drain_ms).run()
             tasks.cancel_scope.cancel()
     _log.info("stopped")

@@ -28,6 +28,7 @@ from penstock.jobs.outcomes import Outcome
 from penstock.jobs.store.journal import Journal
 from penstock.jobs.store.port import ExpiringQuestion, Removal, Store, StoreError
 from penstock.jobs.waits import Claim, Claimant, ConsumerId
+from penstock.server.chores import Chores
 from penstock.server.clock import Clock
 
 _log = structlog.get_logger("penstock.engine")
@@ -75,6 +76,7 @@ class Engine:
             seconds=clock.monotonic,
             committed=self._after_commit,
         )
+        self.chores = Chores()
         self.end_worker: EndWorker = lambda consumer, reason: False
         # Connections that are to be told which of their jobs are to stop.
         self.tell_stop: dict[ConsumerId, TellWorker] = {}
