@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar, Unpack, overload
 
 from penstock.client import requests
-from penstock.client.async_connection import AsyncConnection
+from penstock.client.async_connection import AsyncConnection, OnCancel
 from penstock.client.blocking_connection import BlockingConnection
 from penstock.client.composer import Composer
 from penstock.client.endpoint import parse_endpoint
@@ -57,6 +57,10 @@ class AsyncClient:
     With an *outbox*, the path of a file or an `Outbox`, submissions are written to that file and
     sent from there, by a thread with a connection of its own; `submit` needs no server then, and
     entering does not connect.
+
+    *on_cancel* is called with the id and the attempt of a job that this client claimed and that
+    somebody cancelled: the server wants the work stopped, and failed with whatever is left to say.
+    It is called on the loop and must not wait.
     """
 
     def __init__(
@@ -67,10 +71,11 @@ class AsyncClient:
         name: str | None = None,
         retry_ms: int = CLIENT_RETRY_MS_DEFAULT,
         outbox: str | os.PathLike[str] | Outbox | None = None,
+        on_cancel: OnCancel | None = None,
     ) -> None:
         endpoint = parse_endpoint(server)
         hello = greeting(password, name)
-        self._connection = AsyncConnection(endpoint, hello, retry_ms / 1000)
+        self._connection = AsyncConnection(endpoint, hello, retry_ms / 1000, on_cancel)
         self._outbox: Outbox | None = None
         self._batches: OutboxBatches | None = None
         if outbox is not None:
@@ -84,11 +89,16 @@ class AsyncClient:
 
     @classmethod
     def from_socket(
-        cls, sock: socket.socket, *, password: str | None = None, name: str | None = None
+        cls,
+        sock: socket.socket,
+        *,
+        password: str | None = None,
+        name: str | None = None,
+        on_cancel: OnCancel | None = None,
     ) -> Self:
         """Make a client of a connected socket. When that is lost, nothing is sent again."""
         client = cls.__new__(cls)
-        client._connection = AsyncConnection(None, greeting(password, name), 0.0)
+        client._connection = AsyncConnection(None, greeting(password, name), 0.0, on_cancel)
         client._outbox = None
         client._batches = None
         client._socket = sock

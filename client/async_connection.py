@@ -7,6 +7,7 @@ connects again when the connection is lost.
 import asyncio
 import socket
 from collections import deque
+from collections.abc import Callable
 from typing import Any, Final, TypeAlias, TypeVar, cast
 
 from penstock.client.backoff import Backoff
@@ -23,15 +24,24 @@ T = TypeVar("T")
 _CLOSED: Final = "the client is closed; make another one"
 
 Answer: TypeAlias = "asyncio.Future[Reply]"
+# Gets the id and the attempt of a job that was cancelled.
+OnCancel: TypeAlias = Callable[[int, int], object]
 
 
 class AsyncConnection(asyncio.Protocol):
     """Drives a session over a transport of asyncio or uvloop.
 
-    Without an endpoint it has the socket it was given, and no other when that is lost.
+    Without an endpoint it has the socket it was given, and no other when that is lost. *on_cancel*
+    is called on the loop, after those who wait for earlier replies.
     """
 
-    def __init__(self, endpoint: Endpoint | None, greeting: bytes, retry_seconds: float) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint | None,
+        greeting: bytes,
+        retry_seconds: float,
+        on_cancel: OnCancel | None = None,
+    ) -> None:
         self._endpoint = endpoint
         self._backoff = Backoff()
         self._session: Session[Answer] = Session(
@@ -39,7 +49,9 @@ class AsyncConnection(asyncio.Protocol):
             retry_seconds=retry_seconds,
             is_abandoned=asyncio.Future.cancelled,
             backoff=Backoff(),
+            wants_cancels=on_cancel is not None,
         )
+        self._on_cancel = on_cancel
         # Requests that wait for room, first come first served.
         self._waiting: deque[tuple[Request[Any], Answer]] = deque()
         self._transport: asyncio.Transport | None = None
@@ -182,6 +194,7 @@ class AsyncConnection(asyncio.Protocol):
         for answer, reply in answers:
             if not answer.done():
                 answer.set_result(reply)
+        self._tell_cancels()
         if session.broken is not None:
             self._abort()
             return
@@ -203,6 +216,13 @@ class AsyncConnection(asyncio.Protocol):
         self._plan_flush()
 
     # --- inside --------------------------------------------------------------------------------
+
+    def _tell_cancels(self) -> None:
+        if self._on_cancel is None:
+            return
+        for job_id, attempt in self._session.take_cancels():
+            # Not at once: whoever claimed the job first learns that it did.
+            self._loop.call_soon(self._on_cancel, job_id, attempt)
 
     def _plan_flush(self) -> None:
         if not self._flush_is_planned:

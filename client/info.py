@@ -6,7 +6,7 @@ from typing import Final, NoReturn, TypeVar
 from msgspec import Struct, ValidationError, convert, field
 
 from penstock.client.errors import ProtocolError
-from penstock.protocol.reader import Reply
+from penstock.protocol.reader import Push, Reply
 
 T = TypeVar("T")
 
@@ -124,9 +124,18 @@ def _read_claim(entry: Reply) -> Claim:
             bytes(task),
             bytes(payload),
             int(timeout_ms),
+            *_,
         ]:
             return Claim(job_id, attempt, queue.decode(), task.decode(), payload, timeout_ms)
     _refuse("a claimed job", entry)
+
+
+def read_cancel(push: Push) -> tuple[int, int] | None:
+    """Read the push that tells an attempt to stop; None where it is another one."""
+    match push:
+        case [b"cancel", int(job_id), int(attempt)]:
+            return job_id, attempt
+    return None
 
 
 def _fields(reply: Reply) -> dict[str, Reply | str]:

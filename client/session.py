@@ -19,6 +19,7 @@ from penstock.client.errors import (
     ProtocolError,
     Refused,
 )
+from penstock.client.info import read_cancel
 from penstock.client.requests import Lost, Request, error_of
 from penstock.client.ticket import NEVER, Owner, Ticket
 from penstock.config import limits
@@ -52,7 +53,8 @@ class Session(Generic[Owner]):
 
     The owner of a request is whoever waits for its reply. *is_abandoned* says of one that it waits
     no more: the reply is dropped, and the request is not sent if it was not sent yet.
-    *retry_seconds* is how long a request outlives its connection.
+    *retry_seconds* is how long a request outlives its connection. What the server says on its own
+    account is skipped, but for `take_cancels` of one that *wants_cancels*.
     """
 
     def __init__(
@@ -62,8 +64,11 @@ class Session(Generic[Owner]):
         retry_seconds: float,
         is_abandoned: Callable[[Owner], bool],
         backoff: Backoff,
+        wants_cancels: bool = False,
     ) -> None:
         self._greeting = greeting
+        self._wants_cancels = wants_cancels
+        self._cancels: list[tuple[int, int]] = []
         self._retry_seconds = retry_seconds
         self._is_abandoned = is_abandoned
         self._backoff = backoff
@@ -181,6 +186,7 @@ class Session(Generic[Owner]):
             if reply is INCOMPLETE:
                 break
             if isinstance(reply, Push):
+                self._take_push(reply)
                 continue
             if self._phase is Phase.GREETING:
                 self._take_greeting(reply)
@@ -189,6 +195,11 @@ class Session(Generic[Owner]):
             else:
                 self._settle(reply, answers, now)
         return answers
+
+    def take_cancels(self) -> list[tuple[int, int]]:
+        """Return the attempts, by job and number, that were told to stop since the last time."""
+        cancels, self._cancels = self._cancels, []
+        return cancels
 
     def connection_lost(self, reason: str, now: float) -> Failures[Owner]:
         """Keep what may be sent again, in order; return the requests that may not."""
@@ -267,6 +278,10 @@ class Session(Generic[Owner]):
         self._size += ticket.size
         self._unsent.append(ticket)
         return ticket
+
+    def _take_push(self, push: Push) -> None:
+        if self._wants_cancels and (cancelled := read_cancel(push)) is not None:
+            self._cancels.append(cancelled)
 
     def _take_greeting(self, reply: Reply) -> None:
         if isinstance(reply, dict):

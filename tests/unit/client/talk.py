@@ -29,13 +29,14 @@ class Caller:
 class Talk:
     """A session and its shell's part, with the time in the test's hands."""
 
-    def __init__(self, retry: float = RETRY) -> None:
+    def __init__(self, retry: float = RETRY, wants_cancels: bool = False) -> None:
         self.now = 100.0
         self.session: Session[Caller] = Session(
             HELLO,
             retry_seconds=retry,
             is_abandoned=lambda caller: caller.gone,
             backoff=Backoff(jitter=lambda: 1.0),
+            wants_cancels=wants_cancels,
         )
 
     def ask(self, request: Request[Any]) -> Caller:

@@ -429,6 +429,25 @@ async def test_a_given_socket_is_all_there_is() -> None:
     thread.join()
 
 
+async def test_whoever_claimed_a_job_hears_that_it_is_to_stop_after_the_claim() -> None:
+    push = b">3\r\n$6\r\ncancel\r\n:5\r\n:1\r\n"
+    heard: list[object] = []
+    told = asyncio.Event()
+
+    def on_cancel(job_id: int, attempt: int) -> None:
+        heard.append((job_id, attempt))
+        told.set()
+
+    with ScriptedServer(answers(CLAIMED + push)) as server:
+        async with AsyncClient(server.address, on_cancel=on_cancel) as client:
+            heard += await client.claim(["default"])
+            await told.wait()
+
+    claim = heard[0]
+    assert isinstance(claim, Claim)
+    assert heard == [claim, (claim.id, claim.attempt)]
+
+
 async def test_a_given_tcp_socket_serves_as_well() -> None:
     with ScriptedServer(answers(b":1\r\n")) as server:
         host, _, port = server.address.rpartition(":")

@@ -112,6 +112,32 @@ def test_pushes_are_no_replies() -> None:
     assert caller.got == [7]
 
 
+CANCEL = b">3\r\n$6\r\ncancel\r\n:5\r\n:2\r\n"
+
+
+def test_attempts_that_are_to_stop_are_told_once_to_who_wants_to_know() -> None:
+    talk = Talk(wants_cancels=True).connect()
+    talk.receive(CANCEL + CANCEL.replace(b":5", b":6"))
+
+    assert talk.session.take_cancels() == [(5, 2), (6, 2)]
+    assert talk.session.take_cancels() == []
+
+
+@pytest.mark.parametrize("push", [b">2\r\n$4\r\nnews\r\n:5\r\n", b">2\r\n$6\r\ncancel\r\n:5\r\n"])
+def test_pushes_of_other_kinds_or_shapes_tell_nobody_to_stop(push: bytes) -> None:
+    talk = Talk(wants_cancels=True).connect()
+    talk.receive(push)
+
+    assert talk.session.take_cancels() == []
+
+
+def test_attempts_that_are_to_stop_are_not_kept_for_nobody() -> None:
+    talk = Talk().connect()
+    talk.receive(CANCEL)
+
+    assert talk.session.take_cancels() == []
+
+
 @pytest.mark.parametrize(
     ("data", "said"),
     [
