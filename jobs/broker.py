@@ -13,7 +13,7 @@ Time and jitter are arguments. Changes (`take_changes`) and effects (`take_effec
 the caller collects them, which it does after every call.
 """
 
-from collections.abc import Collection, Container, Sequence
+from collections.abc import Container, Sequence
 from types import MappingProxyType
 from typing import Final
 
@@ -168,12 +168,12 @@ class Broker:
     def queue(self, name: QueueName) -> Queue:
         """Return a queue. Raises NoQueue."""
         queue = self._ready.queues.get(name)
-        if queue is None:
+        if queue is None or not queue.is_known:
             raise NoQueue(name)
         return queue
 
-    def queues(self) -> Collection[Queue]:
-        return self._ready.queues.values()
+    def queues(self) -> list[Queue]:
+        return [queue for queue in self._ready.queues.values() if queue.is_known]
 
     def parked_claims(self, name: QueueName) -> int:
         """Return how many claims wait for a job of a queue."""

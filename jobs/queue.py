@@ -85,13 +85,21 @@ class Queue:
         self.expired_count = 0
 
     @property
+    def is_known(self) -> bool:
+        """Say whether something durable is, or was, of this queue; not if it is only asked for."""
+        return bool(self.counters.submitted) or not self._is_empty
+
+    @property
     def is_unused(self) -> bool:
         """Say whether nothing is of this queue: no job, not even a finished one, no setting."""
+        return self._is_empty and not self.admitted_count
+
+    @property
+    def _is_empty(self) -> bool:
         return not (
             self.waiting_count
             or self.claimed_count
             or self.finished_count
-            or self.admitted_count
             or self.settings != NOTHING_SET
         )
 

@@ -9,7 +9,8 @@ from penstock.jobs.changes import Change
 from penstock.jobs.effects import Effect
 from penstock.jobs.model import FailedAttempt, Instant, Job, JobId, QueueName, TaskName
 from penstock.jobs.policy import Policy, SubmitRequest
-from penstock.jobs.store.port import Batch, Commit, JobRecord, Snapshot, StoreError, StoreFull
+from penstock.jobs.retry import Failure
+from penstock.jobs.store.port import Batch, Commit, JobEnd, Snapshot, StoreError, StoreFull
 from penstock.jobs.waits import Claim, Claimant, ConsumerId, Waiter
 
 NOW: Final = Instant(1_700_000_000_000)
@@ -125,8 +126,7 @@ class Desk:
         self.broker.fail(
             job.id,
             job.attempt,
-            error,
-            final=final,
+            Failure(error, final=final),
             now=self.now,
             jitter=jitter,
             settled=listener,
@@ -185,10 +185,7 @@ class Desk:
         self.broker.match(self.now)
 
 
-def record(
-    job: Job,
-    *,
-    result: bytes | None = None,
-    failed_attempts: Sequence[FailedAttempt] = (),
-) -> JobRecord:
-    return JobRecord(job, b"[]", result, failed_attempts)
+def end(
+    job: Job, *, result: bytes | None = None, last_failed: FailedAttempt | None = None
+) -> JobEnd:
+    return JobEnd(job, result, last_failed)

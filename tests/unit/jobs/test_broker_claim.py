@@ -98,7 +98,7 @@ def test_a_claimant_that_has_gone_gets_no_job() -> None:
     desk.broker.match(desk.now)
 
     assert desk.effects() == []
-    assert desk.broker.next_at() is None
+    assert desk.broker.next_at(desk.now) is None
 
 
 def test_unclaiming_what_never_waited_is_harmless() -> None:
@@ -117,7 +117,7 @@ def test_a_claim_can_be_ended_early() -> None:
     desk.broker.end_claim(claimant)
 
     assert desk.effects() == [Delivery(claimant, [])]
-    assert desk.broker.next_at() is None
+    assert desk.broker.next_at(desk.now) is None
 
 
 def test_claims_that_wait_are_counted_by_queue() -> None:

@@ -222,5 +222,5 @@ def test_a_submission_is_not_a_change() -> None:
     [change] = desk.broker.take_changes()
     change.cause = Cause.SUBMIT
 
-    with pytest.raises(AssertionError, match="a submission is not a change"):
+    with pytest.raises(AssertionError, match="SUBMIT is not a change of the broker"):
         desk.broker.apply(change)

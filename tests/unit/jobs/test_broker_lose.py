@@ -10,7 +10,7 @@ from penstock.jobs.waits import ConsumerId
 from tests.unit.jobs.desk import DEFAULT, NOW, Desk, request
 
 
-def causes(desk: Desk) -> dict[int, Cause]:
+def causes(desk: Desk) -> dict[int, Cause | None]:
     return {change.job.id: change.cause for change in desk.commit()}
 
 

@@ -15,7 +15,7 @@ SMALL = Bounds(window_jobs_max=4, window_jobs_min=4, schedule_jobs_max=4)
 
 
 def test_an_idle_broker_has_no_next_time() -> None:
-    assert Desk().broker.next_at() is None
+    assert Desk().broker.next_at(NOW) is None
 
 
 def test_the_next_time_is_that_of_the_first_scheduled_job() -> None:
@@ -23,7 +23,7 @@ def test_the_next_time_is_that_of_the_first_scheduled_job() -> None:
     desk.submit(request(delay_ms=700))
     desk.submit(request(delay_ms=300))
 
-    assert desk.broker.next_at() == NOW + 300
+    assert desk.broker.next_at(desk.now) == NOW + 300
 
 
 def test_the_next_time_may_be_that_of_a_wait() -> None:
@@ -32,18 +32,18 @@ def test_the_next_time_may_be_that_of_a_wait() -> None:
     desk.wait(1, wait_ms=200)
     desk.park(wait_ms=100)
 
-    assert desk.broker.next_at() == NOW + 100
+    assert desk.broker.next_at(desk.now) == NOW + 100
 
 
 def test_the_next_time_may_be_that_of_a_claim_to_write_or_of_a_lease() -> None:
     desk = Desk()
     job = desk.claimed()
 
-    claim_at = desk.broker.next_at()
+    claim_at = desk.broker.next_at(desk.now)
     desk.pass_time(CLAIM_WRITE_MS)
 
     assert claim_at == NOW + CLAIM_WRITE_MS
-    assert desk.broker.next_at() == NOW + job.timeout_ms + LEASE_GRACE_MS
+    assert desk.broker.next_at(desk.now) == NOW + job.timeout_ms + LEASE_GRACE_MS
 
 
 def test_a_scheduled_job_is_ready_once_its_fall_is_durable() -> None:
@@ -90,7 +90,7 @@ def test_a_lease_lasts_as_long_though_the_clock_was_set() -> None:
 
     desk.broker.clock_stepped(-3_600_000)
 
-    assert desk.broker.next_at() == NOW + job.timeout_ms + LEASE_GRACE_MS - 3_600_000
+    assert desk.broker.next_at(desk.now) == NOW + job.timeout_ms + LEASE_GRACE_MS - 3_600_000
 
 
 def test_a_wait_lasts_as_long_though_the_clock_was_set() -> None:
@@ -99,7 +99,7 @@ def test_a_wait_lasts_as_long_though_the_clock_was_set() -> None:
 
     desk.broker.clock_stepped(3_600_000)
 
-    assert desk.broker.next_at() == NOW + 200 + 3_600_000
+    assert desk.broker.next_at(desk.now) == NOW + 200 + 3_600_000
 
 
 def test_a_delay_follows_a_clock_that_was_set() -> None:
@@ -108,7 +108,7 @@ def test_a_delay_follows_a_clock_that_was_set() -> None:
 
     desk.broker.clock_stepped(3_600_000)
 
-    assert desk.broker.next_at() == NOW + 500
+    assert desk.broker.next_at(desk.now) == NOW + 500
 
 
 def test_claims_are_written_when_the_clock_was_set() -> None:
@@ -218,7 +218,7 @@ def test_answers_are_taken_in() -> None:
     desk.answer(desk.ask(), [ready], due=[scheduled])
 
     assert not desk.broker.has_questions
-    assert desk.broker.next_at() == NOW + 9
+    assert desk.broker.next_at(desk.now) == NOW + 9
     [delivery] = desk.effects()
     assert isinstance(delivery, Delivery)
     assert delivery.claimant is claimant

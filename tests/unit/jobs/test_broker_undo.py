@@ -98,7 +98,7 @@ def test_a_job_whose_fall_could_not_be_written_falls_due_again() -> None:
     desk.pass_time(50)
 
     [refused] = desk.refuse()
-    next_at = desk.broker.next_at()
+    next_at = desk.broker.next_at(desk.now)
     desk.pass_time(0)
     [fallen] = desk.commit()
 

@@ -9,7 +9,7 @@ from penstock.jobs.errors import NoJob, Overloaded
 from penstock.jobs.model import JobId, State
 from penstock.jobs.outcomes import Completed, Died, ServerLeaves, WaitEnded
 from penstock.jobs.waits import Waiter
-from tests.unit.jobs.desk import NOW, Desk, record, request
+from tests.unit.jobs.desk import NOW, Desk, end, request
 
 
 def asked(desk: Desk, job_id: int, wait_ms: int) -> Waiter:
@@ -52,7 +52,7 @@ def test_a_waiter_learns_the_first_line_of_the_last_error() -> None:
     desk.fail(job, "ValueError: boom\n  File task.py")
     desk.commit()
 
-    assert desk.effects() == [Finish(waiter, Died(1, 1, "ValueError: boom"))]
+    assert desk.effects() == [Finish(waiter, Died(1, 1, "ValueError: boom", 1))]
 
 
 def test_a_failure_that_is_tried_again_answers_nobody() -> None:
@@ -101,7 +101,7 @@ def test_a_wait_of_no_time_still_finds_the_result_that_is_there() -> None:
 
     desk.pass_time(1)
     before = desk.effects()
-    desk.broker.settle_wait(waiter, record(done.job, result=b"5"))
+    desk.broker.settle_wait(waiter, end(done.job, result=b"5"))
 
     assert before == []
     assert desk.effects() == [Finish(waiter, Completed(b"5"))]
@@ -113,9 +113,9 @@ def test_a_wait_whose_time_is_over_when_its_record_comes_ends_with_the_next_tick
     waiter = asked(desk, job.id, wait_ms=5)
     desk.pass_time(10)
 
-    desk.broker.settle_wait(waiter, record(job))
+    desk.broker.settle_wait(waiter, end(job))
 
-    assert desk.broker.next_at() == NOW + 5
+    assert desk.broker.next_at(desk.now) == NOW + 5
     desk.pass_time(0)
     assert desk.effects() == [Finish(waiter, WaitEnded())]
 
@@ -128,9 +128,9 @@ def test_a_record_of_a_dead_job_answers_with_its_last_error() -> None:
     waiter = asked(desk, job.id, wait_ms=1000)
 
     assert dead.failed_attempt is not None
-    desk.broker.settle_wait(waiter, record(dead.job, failed_attempts=[dead.failed_attempt]))
+    desk.broker.settle_wait(waiter, end(dead.job, last_failed=dead.failed_attempt))
 
-    assert desk.effects() == [Finish(waiter, Died(1, 1, "KeyError: 'x'"))]
+    assert desk.effects() == [Finish(waiter, Died(1, 1, "KeyError: 'x'", 1))]
 
 
 def test_a_record_answers_nobody_a_second_time() -> None:
@@ -142,7 +142,7 @@ def test_a_record_answers_nobody_a_second_time() -> None:
     [done] = desk.commit()
     desk.effects()
 
-    desk.broker.settle_wait(waiter, record(done.job, result=b"5"))
+    desk.broker.settle_wait(waiter, end(done.job, result=b"5"))
 
     assert desk.effects() == []
 
@@ -154,9 +154,9 @@ def test_a_record_that_comes_after_the_answer_starts_no_timer() -> None:
     desk.complete(job)
     desk.commit()
 
-    desk.broker.settle_wait(waiter, record(replace(job, state=State.CLAIMED)))
+    desk.broker.settle_wait(waiter, end(replace(job, state=State.CLAIMED)))
 
-    assert desk.broker.next_at() is None
+    assert desk.broker.next_at(desk.now) is None
 
 
 def test_waiting_for_a_job_that_is_not_there_is_refused() -> None:
@@ -188,7 +188,7 @@ def test_a_waiter_that_has_gone_is_forgotten() -> None:
     desk.commit()
 
     assert desk.effects() == []
-    assert desk.broker.next_at() is None
+    assert desk.broker.next_at(desk.now) is None
 
 
 def test_a_call_keeps_its_place_before_its_job_is_stored() -> None:
@@ -222,4 +222,4 @@ def test_all_waiters_are_told_when_the_server_leaves() -> None:
 
     assert desk.effects() == [Finish(waiter, ServerLeaves()) for waiter in waiters]
     assert desk.broker.waiter_count == 0
-    assert desk.broker.next_at() is None
+    assert desk.broker.next_at(desk.now) is None

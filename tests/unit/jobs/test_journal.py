@@ -10,6 +10,7 @@ from penstock.config.limits import BATCH_READS_MAX
 from penstock.jobs.bounds import Bounds
 from penstock.jobs.effects import Delivery
 from penstock.jobs.model import Instant, JobId, QueueName, State
+from penstock.jobs.retry import Failure
 from penstock.jobs.store.port import (
     JobRecord,
     KeyHolder,
@@ -144,8 +145,7 @@ async def test_a_failed_attempt_is_kept_with_its_job() -> None:
         made.broker.fail(
             job.id,
             job.attempt,
-            "ValueError: boom",
-            final=True,
+            Failure("ValueError: boom", final=True),
             now=NOW,
             jitter=0.0,
             settled=partial(made.ended, job),

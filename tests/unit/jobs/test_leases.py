@@ -100,7 +100,7 @@ def test_a_lease_that_ran_out_can_be_extended() -> None:
 def test_a_lease_that_is_being_settled_does_not_run_out() -> None:
     leases = Leases()
     lease = held(leases)
-    lease.settling = Change(Cause.RELEASE, with_release(lease.job, NOW))
+    lease.settling = Change(Cause.RELEASE, with_release(lease.job, NOW, rank=1))
 
     assert list(leases.pop_overdue(ENDS_AT)) == []
 

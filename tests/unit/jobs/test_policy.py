@@ -1,15 +1,11 @@
-"""Ranks and fingerprints."""
+"""Fingerprints."""
 
 import pytest
 
-from penstock.jobs.policy import SubmitRequest, fingerprint, strict_rank
+from penstock.jobs.policy import SubmitRequest, fingerprint
 from tests.unit.jobs.desk import request
 
 ASKED = request(b"[1]", task="add", queue="default", key="k")
-
-
-def test_the_more_urgent_ranks_first() -> None:
-    assert strict_rank(0) < strict_rank(1) < strict_rank(1000)
 
 
 @pytest.mark.parametrize(

@@ -3,22 +3,17 @@
 import pytest
 
 from penstock.jobs.changes import Change
-from penstock.jobs.model import FINISHED, QueueName, State
-from penstock.jobs.queue import Queue
+from penstock.jobs.model import FINISHED, State
 from penstock.jobs.transitions import TRANSITIONS, Cause
-from penstock.jobs.window import Window
 from tests.unit.jobs.desk import Desk
+from tests.unit.jobs.jobs import a_queue
 
 ENDS = {cause for (state, cause) in TRANSITIONS if state is State.CLAIMED}
 
 
-def empty() -> Queue:
-    return Queue(QueueName("default"), Window(10, complete=True))
-
-
 @pytest.mark.parametrize("state", [state for state in State if state is not State.CLAIMED])
 def test_a_queue_starts_with_what_the_store_counted(state: State) -> None:
-    queue = empty()
+    queue = a_queue()
 
     queue.restore(state, 3)
 
@@ -27,12 +22,12 @@ def test_a_queue_starts_with_what_the_store_counted(state: State) -> None:
 
 def test_no_queue_starts_with_claimed_jobs() -> None:
     with pytest.raises(AssertionError, match="ends the leases"):
-        empty().restore(State.CLAIMED, 1)
+        a_queue().restore(State.CLAIMED, 1)
 
 
-@pytest.mark.parametrize("state", [State.COMPLETED, State.DEAD])
+@pytest.mark.parametrize("state", [state for state in State if state in FINISHED])
 def test_removed_jobs_are_counted_no_longer(state: State) -> None:
-    queue = empty()
+    queue = a_queue()
     queue.restore(state, 3)
 
     queue.removed(state, 2)
@@ -43,10 +38,10 @@ def test_removed_jobs_are_counted_no_longer(state: State) -> None:
 @pytest.mark.parametrize("state", [state for state in State if state not in FINISHED])
 def test_unfinished_jobs_are_never_removed(state: State) -> None:
     with pytest.raises(AssertionError, match="only finished jobs"):
-        empty().removed(state, 1)
+        a_queue().removed(state, 1)
 
 
 @pytest.mark.parametrize("cause", [cause for cause in Cause if cause not in ENDS])
 def test_nothing_else_ends_an_attempt(cause: Cause) -> None:
     with pytest.raises(AssertionError, match="does not end an attempt"):
-        empty().observe_end(Change(cause, Desk().claimed()))
+        a_queue().observe_end(Change(cause, Desk().claimed()))

@@ -8,7 +8,9 @@ from penstock.jobs.model import Job, QueueName
 from penstock.jobs.ready import Ready
 from penstock.jobs.store.port import HeadQuestion
 from penstock.jobs.waits import Claimant, ConsumerId
-from tests.unit.jobs.jobs import a_job
+from penstock.jobs.window import Window
+from tests.unit.jobs.desk import NOW
+from tests.unit.jobs.jobs import a_job, the_terms
 
 A, B = QueueName("a"), QueueName("b")
 SMALL = Bounds(window_jobs_max=4, window_jobs_min=2, windows_jobs_max=16, payload_bytes_max=3)
@@ -20,19 +22,29 @@ def a_claimant(*queues: QueueName, jobs_max: int = 1) -> Claimant:
     )
 
 
-def with_jobs(*jobs: Job, bounds: Bounds = SMALL) -> Ready:
-    ready = Ready(bounds)
+def no_jobs(bounds: Bounds = SMALL) -> Ready:
+    return Ready(bounds, the_terms)
+
+
+def add(ready: Ready, job: Job, payload: bytes | None = None) -> None:
+    """Let a job in, whose queue comes to be with it."""
+    ready.admit(job.queue)
+    ready.add(job, payload)
+
+
+def with_jobs(*jobs: Job) -> Ready:
+    ready = no_jobs()
     for job in jobs:
-        ready.add(job, b"[]")
+        add(ready, job, b"[]")
     return ready
 
 
 def taken(ready: Ready, *names: QueueName, jobs_max: int = 9) -> list[int]:
-    return [job.id for job in ready.take(names, jobs_max)]
+    return [job.id for job in ready.take(names, jobs_max, NOW)]
 
 
 def matched(ready: Ready) -> list[tuple[Claimant, list[int]]]:
-    return [(claimant, [job.id for job in jobs]) for claimant, jobs in ready.matches()]
+    return [(claimant, [job.id for job in jobs]) for claimant, jobs in ready.matches(NOW)]
 
 
 # --- taking --------------------------------------------------------------------------------------
@@ -57,21 +69,21 @@ def test_of_several_queues_the_most_urgent_head_wins_then_the_older() -> None:
 
 
 def test_a_claim_carries_the_payload_if_it_is_in_memory() -> None:
-    ready = Ready(SMALL)
+    ready = no_jobs()
     small, large, unknown = (a_job(n, queue="a") for n in (1, 2, 3))
-    ready.add(small, b"[1]")
-    ready.add(large, b"[1, 2]")
-    ready.add(unknown, None)
+    add(ready, small, b"[1]")
+    add(ready, large, b"[1, 2]")
+    add(ready, unknown)
 
-    claims = [ready.claim(job) for job in ready.take([A], 3)]
+    claims = [ready.claim(job) for job in ready.take([A], 3, NOW)]
 
     assert [claim.payload for claim in claims] == [b"[1]", None, None]
 
 
 def test_payloads_that_are_to_be_read_end_what_is_taken_at_once() -> None:
-    ready = Ready(Bounds(claim_payloads_read_max=2))
+    ready = no_jobs(Bounds(claim_payloads_read_max=2))
     for job_id in (1, 2, 3):
-        ready.add(a_job(job_id, queue="a"), None)
+        add(ready, a_job(job_id, queue="a"))
 
     assert taken(ready, A) == [1, 2]
 
@@ -79,8 +91,8 @@ def test_payloads_that_are_to_be_read_end_what_is_taken_at_once() -> None:
 def test_what_is_pushed_out_of_a_window_leaves_its_payload() -> None:
     ready = with_jobs(*[a_job(n, queue="a") for n in range(1, 5)])
 
-    ready.add(a_job(5, 0, queue="a"), b"[]")
-    ready.add(a_job(6, 9999, queue="a"), b"[]")
+    add(ready, a_job(5, 0, queue="a"), b"[]")
+    add(ready, a_job(6, 9999, queue="a"), b"[]")
 
     assert sorted(ready._payloads._payloads) == [1, 2, 3, 5]
 
@@ -89,63 +101,63 @@ def test_what_is_pushed_out_of_a_window_leaves_its_payload() -> None:
 
 
 def test_a_claimant_that_waits_is_given_what_comes() -> None:
-    ready = Ready(SMALL)
+    ready = no_jobs()
     claimant = a_claimant()
     ready.park(claimant)
 
-    ready.add(a_job(1, queue="a"), None)
+    add(ready, a_job(1, queue="a"))
 
     assert matched(ready) == [(claimant, [1])]
     assert ready.parked() == []
 
 
 def test_what_comes_where_nobody_waits_matches_nobody() -> None:
-    ready = Ready(SMALL)
+    ready = no_jobs()
     ready.park(a_claimant(A))
 
-    ready.add(a_job(1, queue="b"), None)
+    add(ready, a_job(1, queue="b"))
 
     assert matched(ready) == []
 
 
 def test_those_who_wait_are_served_in_the_order_they_came() -> None:
-    ready = Ready(SMALL)
+    ready = no_jobs()
     first, second = a_claimant(), a_claimant()
     ready.park(first)
     ready.park(second)
 
-    ready.add(a_job(1, queue="a"), None)
+    add(ready, a_job(1, queue="a"))
 
     assert matched(ready) == [(first, [1])]
     assert ready.parked() == [second]
 
 
 def test_jobs_are_shared_among_those_who_wait() -> None:
-    ready = Ready(SMALL)
+    ready = no_jobs()
     greedy, modest = a_claimant(jobs_max=9), a_claimant()
     ready.park(greedy)
     ready.park(modest)
 
     for job_id in (1, 2, 3, 4):
-        ready.add(a_job(job_id, queue="a"), None)
+        add(ready, a_job(job_id, queue="a"))
 
     assert matched(ready) == [(greedy, [1, 2]), (modest, [3])]
 
 
 def test_a_claimant_of_several_queues_is_served_once() -> None:
-    ready = Ready(SMALL)
+    ready = no_jobs()
     claimant = a_claimant(A, B)
     ready.park(claimant)
 
-    ready.add(a_job(1, queue="a"), None)
-    ready.add(a_job(2, 0, queue="b"), None)
+    add(ready, a_job(1, queue="a"))
+    add(ready, a_job(2, 0, queue="b"))
 
     assert matched(ready) == [(claimant, [2])]
     assert (ready.parked_count(A), ready.parked_count(B)) == (0, 0)
 
 
 def test_a_claimant_who_has_gone_is_in_no_queue() -> None:
-    ready = Ready(SMALL)
+    ready = no_jobs()
     gone, other = a_claimant(A, B), a_claimant(A)
     ready.park(gone)
     ready.park(other)
@@ -156,10 +168,10 @@ def test_a_claimant_who_has_gone_is_in_no_queue() -> None:
 
 
 def test_a_claimant_who_has_gone_before_the_match_gets_nothing() -> None:
-    ready = Ready(SMALL)
+    ready = no_jobs()
     claimant = a_claimant()
     ready.park(claimant)
-    ready.add(a_job(1, queue="a"), None)
+    add(ready, a_job(1, queue="a"))
     ready.unpark(claimant)
 
     assert matched(ready) == []
@@ -167,7 +179,7 @@ def test_a_claimant_who_has_gone_before_the_match_gets_nothing() -> None:
 
 
 def test_those_who_wait_are_listed_once() -> None:
-    ready = Ready(SMALL)
+    ready = no_jobs()
     claimant = a_claimant(A, B)
 
     ready.park(claimant)
@@ -179,7 +191,7 @@ def test_those_who_wait_are_listed_once() -> None:
 
 
 def test_a_queue_that_starts_with_jobs_asks_for_them() -> None:
-    ready = Ready(SMALL)
+    ready = no_jobs()
 
     ready.restore(A, ready_count=7)
     ready.restore(B, ready_count=0)
@@ -190,7 +202,7 @@ def test_a_queue_that_starts_with_jobs_asks_for_them() -> None:
 
 
 def test_a_queue_that_was_made_before_it_is_restored_asks_too() -> None:
-    ready = Ready(SMALL)
+    ready = no_jobs()
     ready.queue(A)
 
     ready.restore(A, ready_count=1)
@@ -213,14 +225,14 @@ def test_a_question_that_answered_itself_is_not_asked() -> None:
     ready = with_jobs(*[a_job(n, queue="a") for n in range(1, 7)])
     taken(ready, A, jobs_max=3)
 
-    ready.add(a_job(7, 0, queue="a"), None)
+    add(ready, a_job(7, 0, queue="a"))
 
     assert ready.has_questions
     assert ready.questions() == []
 
 
 def test_an_answer_feeds_those_who_wait() -> None:
-    ready = Ready(SMALL)
+    ready = no_jobs()
     ready.restore(A, ready_count=1)
     [question] = ready.questions()
     claimant = a_claimant()
@@ -232,7 +244,7 @@ def test_an_answer_feeds_those_who_wait() -> None:
 
 
 def test_an_answer_that_leaves_the_window_low_asks_on() -> None:
-    ready = Ready(SMALL)
+    ready = no_jobs()
     ready.restore(A, ready_count=4)
     [question] = ready.questions()
 
@@ -242,7 +254,7 @@ def test_an_answer_that_leaves_the_window_low_asks_on() -> None:
 
 
 def test_a_question_whose_batch_failed_is_asked_again() -> None:
-    ready = Ready(SMALL)
+    ready = no_jobs()
     ready.restore(A, ready_count=1)
     questions = ready.questions()
 
@@ -255,8 +267,8 @@ def test_a_question_whose_batch_failed_is_asked_again() -> None:
 
 
 def test_one_queue_too_many_is_refused() -> None:
-    ready = Ready(Bounds(queues_max=1))
-    ready.add(a_job(1, queue=A), None)
+    ready = no_jobs(Bounds(queues_max=1))
+    add(ready, a_job(1, queue=A))
 
     ready.admit(A)
     with pytest.raises(Overloaded, match="queue b would be one more, and queues: the limit of 1"):
@@ -264,7 +276,7 @@ def test_one_queue_too_many_is_refused() -> None:
 
 
 def test_a_queue_without_jobs_makes_room_for_another() -> None:
-    ready = Ready(Bounds(queues_max=1))
+    ready = no_jobs(Bounds(queues_max=1))
     ready.queue(A)
 
     ready.admit(B)
@@ -273,20 +285,21 @@ def test_a_queue_without_jobs_makes_room_for_another() -> None:
 
 
 def test_queues_that_are_about_to_be_take_room_as_those_that_are() -> None:
-    ready = Ready(Bounds(queues_max=1))
-    ready.admit(A)
+    ready = no_jobs(Bounds(queues_max=1))
+    queue = ready.admit(A)
+    queue.letting_in(2)
+    queue.letting_in(2)
 
-    ready.admit(A)
+    queue.let_in(2)
     with pytest.raises(Overloaded):
         ready.admit(B)
-    ready.settle_admitted(A)
-    ready.settle_admitted(A)
+    queue.let_in(2)
 
     ready.admit(B)
 
 
 def test_claims_that_wait_have_a_maximum_over_all_queues() -> None:
-    ready = Ready(Bounds(parked_max=3))
+    ready = no_jobs(Bounds(parked_max=3))
     ready.park(a_claimant(A, B))
 
     with pytest.raises(Overloaded, match="claims that wait"):
@@ -297,9 +310,10 @@ def test_many_queues_share_the_memory_of_windows() -> None:
     ready = with_jobs(*[a_job(n, queue="a") for n in (1, 2, 3, 4)])
 
     for number in range(8):
-        ready.add(a_job(10 + number, queue=f"q{number}"), None)
+        add(ready, a_job(10 + number, queue=f"q{number}"))
 
-    assert {queue.ready.jobs_max for queue in ready.queues.values()} == {2}
+    fronts = [queue.ready.jobs for queue in ready.queues.values()]
+    assert {front.jobs_max for front in fronts if isinstance(front, Window)} == {2}
     assert sorted(ready._payloads._payloads) == [1, 2]
     assert taken(ready, A) == [1, 2]
     assert ready.questions() == [HeadQuestion(A, (1000, 2), 2)]

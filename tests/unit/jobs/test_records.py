@@ -20,7 +20,7 @@ def test_a_claim_is_the_next_attempt() -> None:
 
 
 def test_a_job_that_fell_due_keeps_its_time() -> None:
-    assert with_due(SCHEDULED) == replace(SCHEDULED, state=State.READY)
+    assert with_due(SCHEDULED, rank=7) == replace(SCHEDULED, state=State.READY, rank=7)
 
 
 def test_a_result_is_kept_for_its_time() -> None:
@@ -48,8 +48,8 @@ def test_a_last_failure_is_a_dead_letter_for_its_time() -> None:
 
 
 def test_a_job_that_is_given_back_has_not_failed() -> None:
-    assert with_release(CLAIMED, LATER) == replace(
-        CLAIMED, state=State.READY, due_at=LATER, claimed_at=None
+    assert with_release(CLAIMED, LATER, rank=7) == replace(
+        CLAIMED, state=State.READY, rank=7, releases=1, due_at=LATER, claimed_at=None
     )
 
 
@@ -57,11 +57,11 @@ def test_a_job_that_is_given_back_has_not_failed() -> None:
     "next_record",
     [
         lambda: with_claim(CLAIMED, NOW),
-        lambda: with_due(READY),
+        lambda: with_due(READY, rank=1),
         lambda: with_result(READY, now=NOW, keep_ms=1),
         lambda: with_failure(READY, due_at=None, now=NOW, keep_ms=1),
         lambda: with_failure(READY, due_at=NOW, now=NOW, keep_ms=1),
-        lambda: with_release(READY, NOW),
+        lambda: with_release(READY, NOW, rank=1),
     ],
 )
 def test_what_the_table_does_not_allow_has_no_record(next_record: Callable[[], Job]) -> None:

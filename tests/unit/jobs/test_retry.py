@@ -17,7 +17,13 @@ def decide(
     failures: int, *, attempts_max: int = 100, lost: bool = False, jitter: float = 0.5
 ) -> RetryAt | GiveUp:
     return decide_retry(
-        POLICY, failures=failures, attempts_max=attempts_max, lost=lost, now=NOW, jitter=jitter
+        POLICY,
+        failures=failures,
+        attempts_max=attempts_max,
+        lost=lost,
+        after_ms=None,
+        now=NOW,
+        jitter=jitter,
     )
 
 

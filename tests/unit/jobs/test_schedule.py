@@ -14,7 +14,7 @@ def due(job_id: int, ms: int) -> Job:
 
 
 def popped(schedule: Schedule, ms: int) -> list[int]:
-    return [job.id for job in schedule.pop_due(Instant(NOW + ms))]
+    return [job.id for job in schedule.pop_due(Instant(NOW + ms), gone=lambda job: False)]
 
 
 def test_nothing_is_due_of_nothing() -> None:
@@ -95,7 +95,7 @@ def test_an_answer_is_taken_in() -> None:
     question = schedule.question()
     assert question is not None
 
-    schedule.answer(question, [due(1, 10), due(2, 20)])
+    schedule.answer(question, [due(1, 10), due(2, 20)], elsewhere=())
 
     assert not schedule.has_questions
     assert popped(schedule, 20) == [1, 2]
@@ -112,11 +112,11 @@ def test_an_answer_does_not_bring_back_what_is_falling_due() -> None:
     question = schedule.question()
     assert question is not None
 
-    schedule.answer(question, [due(4, 15)])
+    schedule.answer(question, [due(4, 15)], elsewhere=())
     popped(schedule, 15)
     question = schedule.question()
     assert question is not None
-    schedule.answer(question, [due(2, 20)])
+    schedule.answer(question, [due(2, 20)], elsewhere=())
 
     assert schedule.next_at() is None
 

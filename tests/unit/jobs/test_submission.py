@@ -8,17 +8,23 @@ from penstock.config.limits import DELAY_MS_MAX
 from penstock.jobs.errors import Invalid, TooLarge
 from penstock.jobs.model import JobId, QueueName, State
 from penstock.jobs.policy import Policy, SubmitRequest, fingerprint
+from penstock.jobs.store.port import Submission
 from penstock.jobs.submission import decide_submission
 from tests.unit.jobs.desk import NOW, POLICY, request
+from tests.unit.jobs.jobs import a_queue
 
 ID: Final = JobId(1)
 YEAR_AHEAD: Final = NOW + DELAY_MS_MAX
 
 
+def decide(asked: SubmitRequest, policy: Policy = POLICY) -> Submission:
+    return decide_submission(asked, policy, a_queue(policy=policy), ID, NOW)
+
+
 def test_what_is_not_given_comes_from_the_policy() -> None:
     policy = Policy(priority=7, attempts_max=2, timeout_ms=99)
 
-    job = decide_submission(request(), policy, ID, NOW).job
+    job = decide(request(), policy).job
 
     assert (job.priority, job.rank, job.attempts_max, job.timeout_ms) == (7, 7, 2, 99)
 
@@ -34,7 +40,7 @@ def test_what_is_given_is_taken() -> None:
         key="k",
     )
 
-    submission = decide_submission(asked, POLICY, ID, NOW)
+    submission = decide(asked)
 
     job = submission.job
     assert (job.queue, job.priority, job.timeout_ms, job.attempts_max) == ("q", 3, 5, 9)
@@ -43,7 +49,7 @@ def test_what_is_given_is_taken() -> None:
 
 
 def test_without_a_key_there_is_no_fingerprint() -> None:
-    assert decide_submission(request(), POLICY, ID, NOW).fingerprint == b""
+    assert decide(request()).fingerprint == b""
 
 
 @pytest.mark.parametrize(
@@ -60,7 +66,7 @@ def test_without_a_key_there_is_no_fingerprint() -> None:
     ],
 )
 def test_a_job_that_is_due_is_ready(asked: SubmitRequest, state: State, due_at: int) -> None:
-    job = decide_submission(asked, POLICY, ID, NOW).job
+    job = decide(asked).job
 
     assert (job.state, job.due_at, job.submitted_at) == (state, due_at, NOW)
 
@@ -68,12 +74,12 @@ def test_a_job_that_is_due_is_ready(asked: SubmitRequest, state: State, due_at: 
 @pytest.mark.parametrize("asked", [request(delay_ms=DELAY_MS_MAX + 1), request(at=YEAR_AHEAD + 1)])
 def test_a_job_more_than_a_year_ahead_is_refused(asked: SubmitRequest) -> None:
     with pytest.raises(Invalid, match="a job may be scheduled"):
-        decide_submission(asked, POLICY, ID, NOW)
+        decide(asked)
 
 
 def test_a_payload_over_the_limit_is_refused() -> None:
     policy = Policy(payload_bytes_max=3)
 
-    decide_submission(request(b"123"), policy, ID, NOW)
+    decide(request(b"123"), policy)
     with pytest.raises(TooLarge, match="the payload has 4 bytes, 3 are allowed"):
-        decide_submission(request(b"1234"), policy, ID, NOW)
+        decide(request(b"1234"), policy)

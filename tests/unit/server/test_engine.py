@@ -40,7 +40,7 @@ async def test_a_waiting_claim_gets_the_job_once_it_is_stored() -> None:
         await desk.settled()
 
     assert before == b""
-    assert to_worker.sent.startswith(b"*1\r\n*6\r\n:1\r\n:1\r\n$7\r\ndefault\r\n")
+    assert to_worker.sent.startswith(b"*1\r\n*8\r\n:1\r\n:1\r\n$7\r\ndefault\r\n")
 
 
 async def test_a_payload_that_is_not_in_memory_is_read_back_for_its_claim() -> None:
