@@ -10,10 +10,13 @@ from msgspec import Struct
 
 from penstock.client import info
 from penstock.client.errors import (
+    JobCancelled,
+    JobExpired,
     JobFailed,
     OutcomeUnknown,
     PenstockError,
     ProtocolError,
+    QueueFull,
     Refused,
     WaitTimeout,
 )
@@ -32,8 +35,13 @@ _KEY: Final = bulk(b"KEY")
 _QUEUE: Final = bulk(b"QUEUE")
 _WAIT: Final = bulk(b"WAIT")
 
-_DEAD: Final = re.compile(r"job (\d+) (failed \d+ of \d+ attempts): (?:([^:\s]+):\s?)?(.*)")
+_DEAD: Final = re.compile(
+    r"job (\d+) (failed \d+ of \d+ attempts|failed for good at attempt \d+): "
+    r"(?:([^:\s]+):\s?)?(.*)"
+)
 _NO_TYPE: Final = "Error"  # A worker in another language need not name one.
+_CANCELLED: Final = re.compile(r"job (\d+) was cancelled(?:[^:]*: )?(.*)")
+_EXPIRED: Final = re.compile(r"job (\d+) expired(?:: )?(.*)")
 _GOES_ON: Final = re.compile(r"job (\d+) (?:did not finish|goes on)")
 
 
@@ -151,17 +159,17 @@ def wait(job_id: int, wait_ms: int | None, *, decode: Decode) -> Request[Any]:
 
 def show(job_id: int) -> Request[info.JobInfo]:
     """Make JOB.SHOW."""
-    return _question((b"JOB.SHOW", job_id), info.read_job)
+    return question((b"JOB.SHOW", job_id), info.read_job)
 
 
 def queues() -> Request[list[info.QueueInfo]]:
     """Make QUEUE.LIST."""
-    return _question((b"QUEUE.LIST",), info.read_queues)
+    return question((b"QUEUE.LIST",), info.read_queues)
 
 
 def queue(name: str) -> Request[info.QueueInfo]:
     """Make QUEUE.SHOW."""
-    return _question((b"QUEUE.SHOW", name), info.read_queue)
+    return question((b"QUEUE.SHOW", name), info.read_queue)
 
 
 def execute(arguments: Sequence[bytes | str | int]) -> Request[Any]:
@@ -171,8 +179,9 @@ def execute(arguments: Sequence[bytes | str | int]) -> Request[Any]:
     )
 
 
-def _question(arguments: Sequence[bytes | str | int], read: Callable[[Reply], T]) -> Request[T]:
-    return Request(encode_command(arguments), partial(_read_answer, read), Lost.ASK_AGAIN)
+def question(arguments: Sequence[bytes | str | int], read: Callable[[Reply], T]) -> Request[T]:
+    """Make a request that changes nothing."""
+    return Request(encode_command(arguments), partial(read_answer, read), Lost.ASK_AGAIN)
 
 
 def _without_last(command: bytes) -> bytes:
@@ -186,25 +195,58 @@ def claim(queues: Sequence[str], count: int, wait_ms: int) -> Request[list[info.
     """Make JOB.CLAIM; jobs that nobody receives any more are released."""
     arguments: list[bytes | str | int] = [b"JOB.CLAIM", *queues]
     stem = encode_command((*arguments, b"COUNT", count, b"WAIT", wait_ms))
-    read = partial(_read_answer, info.read_claims)
+    read = partial(read_answer, info.read_claims)
     return Request(stem, read, Lost.UNDONE, silent_ms=wait_ms, undo=_release_claimed)
 
 
 def complete(job_id: int, attempt: int, result: bytes) -> Request[None]:
     """Make JOB.COMPLETE."""
     _check_size("result", result)
-    return _report((b"JOB.COMPLETE", job_id, attempt, result))
+    return report((b"JOB.COMPLETE", job_id, attempt, result))
 
 
-def fail(job_id: int, attempt: int, error: str, dead: bool) -> Request[None]:
-    """Make JOB.FAIL."""
-    raw = error.encode(errors="backslashreplace")
-    return _report((b"JOB.FAIL", job_id, attempt, raw, *((b"DEAD",) if dead else ())))
+def fail(
+    job_id: int,
+    attempt: int,
+    error: str,
+    *,
+    dead: bool = False,
+    after_ms: int | None = None,
+    cancel: bool = False,
+) -> Request[None]:
+    """Make JOB.FAIL; `dead`, `after_ms` and `cancel` exclude each other.
+
+    Raises:
+        ValueError: more than one of them is given.
+    """
+    if dead + cancel + (after_ms is not None) > 1:
+        raise ValueError("dead, after_ms and cancel exclude each other; give one of them")
+    arguments: list[bytes | str | int] = [b"JOB.FAIL", job_id, attempt, escaped(error)]
+    if dead:
+        arguments.append(b"DEAD")
+    elif cancel:
+        arguments.append(b"CANCEL")
+    elif after_ms is not None:
+        arguments += (b"AFTER", after_ms)
+    return report(arguments)
 
 
-def release(job_id: int, attempt: int) -> Request[None]:
+def release(job_id: int, attempt: int, delay_ms: int | None = None) -> Request[None]:
     """Make JOB.RELEASE."""
-    return _report((b"JOB.RELEASE", job_id, attempt))
+    delay: tuple[bytes | int, ...] = () if delay_ms is None else (b"DELAY", delay_ms)
+    return report((b"JOB.RELEASE", job_id, attempt, *delay))
+
+
+def progress(job_id: int, attempt: int, percent: int, note: str | None) -> Request[None]:
+    """Make JOB.PROGRESS."""
+    noted = () if not note else (escaped(note),)
+    return report((b"JOB.PROGRESS", job_id, attempt, percent, *noted))
+
+
+def output(job_id: int, attempt: int, text: str) -> Request[None]:
+    """Make JOB.OUTPUT, which adds: sent twice it would be there twice."""
+    command = encode_command((b"JOB.OUTPUT", job_id, attempt, escaped(text)))
+    return Request(command, read_done, Lost.UNKNOWN)
 
 
 def extend(job_id: int, attempt: int, ms: int | None) -> Request[int]:
@@ -215,8 +257,14 @@ def extend(job_id: int, attempt: int, ms: int | None) -> Request[int]:
     return Request(encode_command(arguments), read_id, Lost.SEND_AGAIN)
 
 
-def _report(arguments: Sequence[bytes | str | int]) -> Request[None]:
-    return Request(encode_command(arguments), _read_done, Lost.SEND_AGAIN)
+def escaped(text: str) -> bytes:
+    """Encode text for people; what is no UTF-8 must not keep it from being told."""
+    return text.encode(errors="backslashreplace")
+
+
+def report(arguments: Sequence[bytes | str | int]) -> Request[None]:
+    """Make a request that is as good twice as once, and that is answered with OK."""
+    return Request(encode_command(arguments), read_done, Lost.SEND_AGAIN)
 
 
 def _release_claimed(reply: Reply) -> list[Request[None]]:
@@ -242,12 +290,14 @@ def read_result(decode: Decode, reply: Reply) -> Any:
     raise unexpected(reply, "a result")
 
 
-def _read_done(reply: Reply) -> None:
+def read_done(reply: Reply) -> None:
+    """Read OK."""
     if reply != "OK":
         raise unexpected(reply, "OK")
 
 
-def _read_answer(read: Callable[[Reply], T], reply: Reply) -> T:
+def read_answer(read: Callable[[Reply], T], reply: Reply) -> T:
+    """Read what is not an error with *read*."""
     if isinstance(reply, ErrorReply):
         raise error_of(reply)
     return read(reply)
@@ -271,6 +321,12 @@ def error_of(reply: ErrorReply, key: str | None = None) -> PenstockError:
     match reply.code:
         case "DEAD" if found := _DEAD.match(reply.text):
             return JobFailed(int(found[1]), found[3] or _NO_TYPE, found[4], summary=found[2])
+        case "CANCELLED" if found := _CANCELLED.match(reply.text):
+            return JobCancelled(int(found[1]), found[2])
+        case "EXPIRED" if found := _EXPIRED.match(reply.text):
+            return JobExpired(int(found[1]), found[2])
+        case "QUEUEFULL":
+            return QueueFull(reply.code, reply.text)
         case "TIMEOUT" | "DRAINING" if found := _GOES_ON.search(reply.text):
             return WaitTimeout(int(found[1]), reply.text)
         case "UNKNOWN":

@@ -13,11 +13,15 @@ class Completed(Struct, frozen=True, gc=False):
 
 
 class Died(Struct, frozen=True, gc=False):
-    """The job failed for good; `error` is the first line of its last error."""
+    """The job failed for good; `error` is the first line of its last error.
+
+    With fewer failures than it was allowed, its last *attempt* said that no further one helps.
+    """
 
     failures: int
     attempts_max: int
     error: str
+    attempt: int
 
 
 class Cancelled(Struct, frozen=True, gc=False):
@@ -72,4 +76,5 @@ def was_completed(end: JobEnd | None, attempt: int) -> bool:
 
 def died(job: Job, last: FailedAttempt) -> Died:
     """Return the outcome of a dead job, whose last attempt is told apart from it."""
-    return Died(job.failures, job.attempts_max, last.error.partition("\n")[0])
+    first_line = last.error.partition("\n")[0]
+    return Died(job.failures, job.attempts_max, first_line, last.attempt)

@@ -78,16 +78,13 @@ def claimed_job(
     task: bytes,
     payload: bytes,
     timeout_ms: int,
-    counts: tuple[int, int] | None = None,
+    counts: tuple[int, int],
 ) -> bytes:
     """Encode one element of JOB.CLAIM's reply, which is the same in RESP2 and RESP3.
 
     *counts* are how often the job failed and how often it was given back.
     """
-    head = b"*6\r\n" if counts is None else b"*8\r\n"
-    tail = b"" if counts is None else b":%d\r\n:%d\r\n" % counts
-    return b"%b:%d\r\n:%d\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n:%d\r\n%b" % (
-        head,
+    return b"*8\r\n:%d\r\n:%d\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n:%d\r\n:%d\r\n:%d\r\n" % (
         job_id,
         attempt,
         len(queue),
@@ -97,7 +94,7 @@ def claimed_job(
         len(payload),
         payload,
         timeout_ms,
-        tail,
+        *counts,
     )
 
 

@@ -89,9 +89,8 @@ def _reply(job_id: JobId, wait_ms: int, outcome: Outcome) -> bytes:
     match outcome:
         case Completed(result):
             return bulk(result)
-        case Died(failures, attempts_max, text):
-            why = f"job {job_id} failed {failures} of {attempts_max} attempts: {text}"
-            return error(ErrorCode.DEAD, why)
+        case Died():
+            return error(ErrorCode.DEAD, f"job {job_id} {_how_it_failed(outcome)}: {outcome.error}")
         case Cancelled(reason):
             return error(ErrorCode.CANCELLED, f"job {job_id} was cancelled: {reason}")
         case Expired(reason):
@@ -104,3 +103,9 @@ def _reply(job_id: JobId, wait_ms: int, outcome: Outcome) -> bytes:
             return error(ErrorCode.TIMEOUT, text)
         case _:
             assert_never(outcome)
+
+
+def _how_it_failed(died: Died) -> str:
+    if died.failures < died.attempts_max:
+        return f"failed for good at attempt {died.attempt}"
+    return f"failed {died.failures} of {died.attempts_max} attempts"

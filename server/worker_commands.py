@@ -164,7 +164,13 @@ def _claimed(claim: Claim) -> bytes:
     job = claim.job
     assert claim.payload is not None
     return claimed_job(
-        job.id, job.attempt, job.queue.encode(), job.task.encode(), claim.payload, job.timeout_ms
+        job.id,
+        job.attempt,
+        job.queue.encode(),
+        job.task.encode(),
+        claim.payload,
+        job.timeout_ms,
+        (job.failures, job.releases),
     )
 
 

@@ -6,8 +6,9 @@ from msgspec import Struct
 
 from penstock.protocol.reader import Reply
 
-# What the six parts of a job are if the server keeps to the protocol; it is checked afterwards.
-_Entry: TypeAlias = tuple[int, int, bytes, bytes, bytes, int]
+# What the parts of a job are if the server keeps to the protocol; it is checked afterwards. More
+# may follow: how often it failed and was given back.
+_Parts: TypeAlias = tuple[int, int, bytes, bytes, bytes, int]
 
 
 class Claim(Struct, frozen=True, gc=False):
@@ -38,7 +39,7 @@ def read_claims(reply: Reply) -> list[Claim]:
 
 def _read_claim(entry: Reply) -> Claim:
     try:
-        job_id, attempt, queue, task, payload, timeout_ms = cast(_Entry, entry)
+        job_id, attempt, queue, task, payload, timeout_ms = cast(_Parts, entry)[:6]
         numbers = job_id + attempt + timeout_ms
         claim = Claim(job_id, attempt, queue.decode(), task.decode(), payload, timeout_ms)
     except (TypeError, ValueError, AttributeError) as error:

@@ -145,9 +145,9 @@ class SourceConnection(asyncio.Protocol):
             job.worker = self.worker
             job.given.set()
             self.held.add(job.id)
-            yield claimed_job(
-                job.id, job.attempt, b"default", job.task.encode(), job.payload, job.timeout_ms
-            )
+            task = job.task.encode()
+            about = (job.id, job.attempt, b"default", task, job.payload, job.timeout_ms)
+            yield claimed_job(*about, (0, 0))
 
     def _fill_claim(self, reply: bytes) -> None:
         self._claim_count = 0

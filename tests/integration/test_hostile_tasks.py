@@ -80,7 +80,7 @@ def test_what_no_attempt_could_do_better_is_dead_at_once(
     died = as_error(caller.ask("JOB.CALL", task, payload, "ATTEMPTS", 3))
 
     assert died.code == "DEAD"
-    assert f" failed 1 of 3 attempts: {error}" in died.text
+    assert f" failed for good at attempt 1: {error}" in died.text
 
 
 @pytest.mark.parametrize(

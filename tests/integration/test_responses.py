@@ -258,7 +258,7 @@ def test_a_failure_that_is_final_is_not_tried_again(caller: Wire, worker: Wire, 
     worker.ask("JOB.FAIL", *claimed.token, "ResultError: no use", "DEAD")
 
     assert as_error(caller.reply()).text == (
-        f"job {claimed.id} failed 1 of 3 attempts: ResultError: no use"
+        f"job {claimed.id} failed for good at attempt 1: ResultError: no use"
     )
 
 

@@ -155,12 +155,13 @@ class Claimed:
 
     def __init__(self, reply: Reply) -> None:
         assert isinstance(reply, list), reply
-        job_id, attempt, queue, task, payload, timeout_ms = reply
+        job_id, attempt, queue, task, payload, timeout_ms, failures, releases = reply
         assert isinstance(job_id, int)
         assert isinstance(attempt, int)
         assert isinstance(payload, bytes)
         self.id, self.attempt, self.payload = job_id, attempt, payload
         self.queue, self.task, self.timeout_ms = queue, task, timeout_ms
+        self.failures, self.releases = failures, releases
 
     @property
     def token(self) -> tuple[int, int]:

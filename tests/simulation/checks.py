@@ -56,7 +56,8 @@ def check_outcome(model: Model, wait: Wait, outcome: Outcome, now: int) -> None:
         assert isinstance(outcome, Died)
         assert truth is not None
         assert truth.state is State.DEAD
-        assert outcome == Died(truth.failures, truth.job.attempts_max, truth.error)
+        last_attempt = truth.attempt
+        assert outcome == Died(truth.failures, truth.job.attempts_max, truth.error, last_attempt)
 
 
 def check_times(broker: Broker, model: Model, waits_end_at: Sequence[int], now: Instant) -> None:

@@ -101,6 +101,12 @@ ERRORS: list[tuple[str, str, type[PenstockError], dict[str, object]]] = [
         JobFailed,
         {"type": "KeyError", "message": ""},
     ),
+    (
+        "DEAD",
+        "job 17 failed for good at attempt 1: ResultError: no use",
+        JobFailed,
+        {"job_id": 17, "type": "ResultError", "message": "no use"},
+    ),
     ("DEAD", "in words of another server", Refused, {"code": "DEAD"}),
     ("TIMEOUT", "job 17 did not finish within 5 ms", WaitTimeout, {"job_id": 17}),
     ("DRAINING", "the server leaves; job 17 goes on when it is back", WaitTimeout, {"job_id": 17}),

@@ -54,7 +54,6 @@ def test_a_value_has_one_form_in_each_version(
             replies.claimed_job(7, 2, b"q", b"add", b"[1]", 500, (1, 3)),
             [7, 2, b"q", b"add", b"[1]", 500, 1, 3],
         ),
-        (replies.claimed_job(7, 2, b"q", b"add", b"[1]", 500), [7, 2, b"q", b"add", b"[1]", 500]),
         (replies.OK, Simple("OK")),
         (replies.PONG, Simple("PONG")),
         (replies.QUEUED, Simple("QUEUED")),
