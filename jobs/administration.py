@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from msgspec.structs import replace
 
-from penstock.jobs.changes import SettingsChange, Settled
+from penstock.jobs.changes import Change, SettingsChange, Settled
 from penstock.jobs.model import Job, JobId, QueueName, State
 from penstock.jobs.policy import Policy
 from penstock.jobs.queue import NOTHING_SET, Queue
@@ -24,7 +24,7 @@ from penstock.jobs.queue_settings import (
 )
 from penstock.jobs.ready import Ready
 from penstock.jobs.revisions import Revisions
-from penstock.jobs.store.port import Batch, Commit
+from penstock.jobs.store.port import Batch, Commit, PurgeSlice
 
 Defaults = Mapping[QueueName, QueueSettings]
 
@@ -55,10 +55,12 @@ class Administration:
         "_book",
         "_changes",
         "_decided",
+        "_durable",
         "_ready",
         "_revisions",
         "_running",
         "_to_measure",
+        "_unfinished",
     )
 
     def __init__(
@@ -76,6 +78,9 @@ class Administration:
         self._changes: list[SettingsChange] = []
         # Decided and not durable yet, the oldest first.
         self._decided: dict[QueueName, list[SettingsChange]] = {}
+        self._durable: dict[QueueName, QueueSettings] = {}  # Of these queues what is on record.
+        # Queues of which a purge or a new order is on record and is to be carried on.
+        self._unfinished: dict[QueueName, None] = {}
         # Queues of which it is to be asked what waits in the store: its bytes, its ranks.
         self._to_measure: dict[QueueName, None] = {}
 
@@ -86,6 +91,7 @@ class Administration:
             self._ready.queue(name).retermed(stored, self._book.terms(name, stored))
         for queue in self._ready.queues.values():
             self._measure_if_needed(queue)
+            self._note_unfinished(queue)
             if queue.needs_mark:
                 self.mark_ranks(queue)
 
@@ -130,33 +136,44 @@ class Administration:
         None of them can be claimed from now on, but for those that are *spared*: they are not
         waiting just now, or are on their way to another state.
         """
-        marks = {"purged_until": until, "spared": tuple(spared)}
-        after = replace(self._latest(queue), **marks)
-        queue.mark(replace(queue.settings, **marks))
+        after = replace(self._latest(queue), purged_until=until, spared=tuple(spared))
+        self._decide(queue, after, settled).begins_purge = True
+        queue.mark(self._with_purge(queue.name, queue.settings))
         self._ready.forget_window(queue)
-        self._decide(queue, after, settled)
 
-    def end_purge(self, queue: Queue) -> None:
-        """Take note that all is removed that a purge takes."""
-        after = replace(self._latest(queue), purged_until=JobId(0), spared=())
-        self._decide(queue, after, None)
+    def end_purge(self, queue: Queue, ended: PurgeSlice) -> None:
+        """Take note that all is removed that a purge takes, unless another one began since."""
+        latest = self._latest(queue)
+        if latest.purged_until == ended.until and frozenset(latest.spared) == ended.spared:
+            self._decide(queue, replace(latest, purged_until=JobId(0), spared=()), None)
 
     def end_reordering(self, queue: Queue) -> None:
-        """Take note that all ranks are of the order in force."""
-        self._decide(queue, replace(self._latest(queue), reordered=True), None)
+        """Take note that all ranks are of the order in force, unless that is about to change."""
+        if queue.name not in self._decided:
+            self._decide(queue, replace(queue.settings, reordered=True), None)
 
     def delete(self, queue: Queue, settled: Settled) -> None:
         """Forget what is set for a queue, and the queue if nothing is in it."""
         self._decide(queue, None, settled)
 
-    def reorder(self, queue: Queue, jobs: Sequence[Job]) -> None:
-        """Give ready jobs ranks of the order in force; the others get theirs when they are."""
+    def reorder(self, queue: Queue, jobs: Sequence[Job], settled: Settled | None = None) -> None:
+        """Give ready jobs ranks of the order in force; the others get theirs when they are.
+
+        Who is to be told that it is *settled* is told once, for all of them.
+        """
+        last: Change | None = None
         for job in jobs:
             is_waiting = self._revisions.is_idle(job) and not queue.is_purged(job)
             if job.state is State.READY and is_waiting:
                 rank = queue.ranks.rank_again(job)
                 if rank != job.rank:
-                    self._revisions.move(job, priority=job.priority, rank=rank)
+                    last = self._revisions.move(job, priority=job.priority, rank=rank)
+        if settled is None:
+            return
+        if last is None:
+            settled(None)
+        else:
+            last.listeners.append(settled)
 
     # --- what the journal reports --------------------------------------------------------------
 
@@ -166,26 +183,38 @@ class Administration:
 
     def apply(self, change: SettingsChange) -> None:
         """Put durable settings in force."""
-        self._end(change)
         queue = self._ready.queue(change.queue)
         settings = change.settings or NOTHING_SET
+        self._durable[queue.name] = settings
+        self._end(change)
         before, after = queue.terms, self._book.terms(change.queue, settings)
-        queue.retermed(settings, after, lambda: self._running(change.queue))
+        marked = self._with_purge(queue.name, settings)
+        queue.retermed(marked, after, lambda: self._running(change.queue))
         if not after.ranks_like(before) or after.reordered is not before.reordered:
             self._ready.forget_window(queue)
+        may_differ = queue.waiting_count or queue.admitted_count
+        if may_differ and after.reordered and not after.ranks_like(before):
+            # What was submitted since this was decided has ranks of the order before.
+            self._decide(queue, replace(self._latest(queue), reordered=False), None)
         self._measure_if_needed(queue)
+        self._note_unfinished(queue)
         self._ready.ended(queue)
         if change.settings is None and queue.is_unused:
             self._ready.forget(queue)
 
     def undo(self, change: SettingsChange) -> None:
         """Leave a queue as it was, as the change could not be written."""
-        self._end(change)
         queue = self._ready.queue(change.queue)
-        marks = {"purged_until": JobId(0), "spared": ()}
-        if change.settings is not None and change.settings.purged_until:
-            queue.mark(replace(queue.settings, **marks))
+        durable = self._durable[queue.name]
+        self._end(change)
+        if change.begins_purge:
+            queue.mark(self._with_purge(queue.name, durable))
             self._ready.forget_window(queue)
+
+    def take_unfinished(self) -> list[QueueName]:
+        """Return the queues whose purge or new order is on record and is to be carried on."""
+        names, self._unfinished = list(self._unfinished), {}
+        return names
 
     # --- what is asked of the store ------------------------------------------------------------
 
@@ -208,8 +237,9 @@ class Administration:
             self._ready.queue(name).waiting_bytes = size - claimed_bytes
         for name, tags in commit.tags.items():
             queue = self._ready.queue(name)
-            entry = queue.ready.jobs.first()
-            queue.ranks.restore(tags, first=0 if entry is None else entry[0])
+            if queue.terms.reordered:
+                entry = queue.ready.jobs.first()
+                queue.ranks.restore(tags, first=0 if entry is None else entry[0])
 
     # --- inside --------------------------------------------------------------------------------
 
@@ -217,10 +247,24 @@ class Administration:
         return self._ready.queue(name).terms
 
     def _measure_if_needed(self, queue: Queue) -> None:
-        if queue.waiting_count and (
-            queue.terms.bytes_max is not None or queue.terms.order is Order.FAIR
-        ):
+        is_fair = queue.terms.order is Order.FAIR and queue.terms.reordered
+        if not queue.waiting_count:
+            queue.waiting_bytes = 0
+        elif queue.terms.bytes_max is not None or is_fair:
             self._to_measure[queue.name] = None
+
+    def _note_unfinished(self, queue: Queue) -> None:
+        if queue.settings.purged_until or not queue.settings.reordered:
+            self._unfinished[queue.name] = None
+
+    def _with_purge(self, name: QueueName, settings: QueueSettings) -> QueueSettings:
+        """Return settings with the last purge that was decided, which is in force at once."""
+        for change in reversed(self._decided.get(name, ())):
+            if change.begins_purge:
+                assert change.settings is not None
+                until, spared = change.settings.purged_until, change.settings.spared
+                return replace(settings, purged_until=until, spared=spared)
+        return settings
 
     def _latest(self, queue: Queue) -> QueueSettings:
         decided = self._decided.get(queue.name)
@@ -228,14 +272,17 @@ class Administration:
 
     def _decide(
         self, queue: Queue, settings: QueueSettings | None, settled: Settled | None
-    ) -> None:
+    ) -> SettingsChange:
         stored = None if settings == NOTHING_SET else settings
         change = SettingsChange(queue.name, stored, [] if settled is None else [settled])
+        self._durable.setdefault(queue.name, queue.settings)
         self._decided.setdefault(queue.name, []).append(change)
         self._changes.append(change)
+        return change
 
     def _end(self, change: SettingsChange) -> None:
         decided = self._decided[change.queue]
         decided.remove(change)
         if not decided:
             del self._decided[change.queue]
+            del self._durable[change.queue]

@@ -22,7 +22,7 @@ from penstock.jobs.attempts import Attempts
 from penstock.jobs.bounds import Bounds
 from penstock.jobs.changes import Change, Settled
 from penstock.jobs.effects import Delivery, Effect, Finish, RoomAgain
-from penstock.jobs.errors import DiskLow, Draining, NoJob, NoQueue
+from penstock.jobs.errors import DiskLow, Draining, NoJob, NoQueue, QueueLeaves
 from penstock.jobs.leases import Lease, Progress
 from penstock.jobs.model import FINISHED, Instant, Job, JobId, QueueName, State
 from penstock.jobs.outcomes import (
@@ -44,7 +44,16 @@ from penstock.jobs.revisions import Revisions
 from penstock.jobs.rooms import Rooms
 from penstock.jobs.schedule import Schedule
 from penstock.jobs.space import LowSpace
-from penstock.jobs.store.port import Batch, Commit, JobEnd, KeyHolder, Purged, Snapshot, Submission
+from penstock.jobs.store.port import (
+    Batch,
+    Commit,
+    JobEnd,
+    KeyHolder,
+    Purged,
+    PurgeSlice,
+    Snapshot,
+    Submission,
+)
 from penstock.jobs.submission import decide_submission
 from penstock.jobs.transitions import Cause
 from penstock.jobs.waits import Claim, Claimant, ConsumerId, Waiter, Waits
@@ -98,13 +107,16 @@ class Broker:
         One that has *waited* for room does not wait behind those that still do.
 
         Raises:
-            Draining, TooLarge, Invalid, Overloaded, QueueFull: nothing happened.
+            Draining, DiskLow, TooLarge, Invalid, Overloaded, QueueFull, QueueLeaves: nothing
+                happened.
         """
         if self.draining:
             raise Draining
         if self.disk_low is not None:
             raise DiskLow(self.disk_low)
         queue = self._ready.admit(request.queue)
+        if queue.is_being_deleted:
+            raise QueueLeaves(queue.name)
         if queue.terms.is_bounded:
             self.rooms.check(queue, request, now, waited=waited)
         if queue.needs_mark:
@@ -202,13 +214,14 @@ class Broker:
             NoQueue: there is no such queue.
         """
         queue = self.queue(name)
-        spared = [
-            *self._attempts.of_queue(name),
-            *self.revisions.of_queue(name),
-            *(job.id for job in self._schedule.falling_due.values() if job.queue == name),
-        ]
+        falling_due = [job.id for job in self._schedule.falling_due.values() if job.queue == name]
+        changing = self.revisions.of_queue(name)
+        spared = [*self._attempts.of_queue(name), *changing, *falling_due]
         self.administration.purge(queue, JobId(self._next_id - 1), spared, settled)
-        return queue.waiting_count
+        spared_waiting_count = self.revisions.waiting_count(name) + sum(
+            job_id not in changing for job_id in falling_due
+        )
+        return queue.waiting_count - spared_waiting_count
 
     # --- what workers ask ----------------------------------------------------------------------
 
@@ -376,6 +389,8 @@ class Broker:
             self._next_expiry = min(self._next_expiry or job.expires_at, job.expires_at)
         if blocked:
             queue.blocked_count += 1
+        elif queue.is_purged(job):
+            queue.add(job.state, 1)  # It was on its way when that began.
         elif job.state is State.READY:
             self._ready.add(job, submission.payload)
         else:
@@ -411,7 +426,7 @@ class Broker:
         else:
             self.revisions.move(job, priority=job.priority, rank=rank)
 
-    def purged(self, purged: Purged) -> None:
+    def purged(self, asked: PurgeSlice, purged: Purged) -> None:
         """Take note that waiting jobs were removed."""
         queue = self._ready.queues[purged.queue]
         for state, job_ids in purged.job_ids.items():
@@ -419,7 +434,7 @@ class Broker:
             for job_id in job_ids:
                 self._finish(job_id, Cancelled(_PURGED))
         if not purged.more:
-            self.administration.end_purge(queue)
+            self.administration.end_purge(queue, asked)
 
     def apply(self, change: Change) -> None:
         """Make a durable change true, once."""

@@ -36,3 +36,4 @@ class SettingsChange(Struct):
     queue: QueueName
     settings: QueueSettings | None
     listeners: list[Settled] = field(default_factory=list)
+    begins_purge: bool = False  # Then that much of it is in force before it is durable.

@@ -94,6 +94,13 @@ class QueueFull(Refused):
         super().__init__(f"queue {queue} is full: {limit}; try again in about {retry_after_ms} ms")
 
 
+class QueueLeaves(Refused):
+    code = "OVERLOADED"
+
+    def __init__(self, queue: QueueName) -> None:
+        super().__init__(f"queue {queue} is being deleted; try again when that is done")
+
+
 class Cancelled(Refused):
     code = "CANCELLED"
 

@@ -65,6 +65,11 @@ class Revisions:
         """Return the jobs of a queue that are being changed."""
         return [job_id for job_id, r in self._by_job.items() if r.before.queue == name]
 
+    def waiting_count(self, name: QueueName) -> int:
+        """Return how many of the jobs that are being changed count as waiting in a queue."""
+        revisions = self._by_job.values()
+        return sum(r.before.queue == name and r.counted_as in WAITING for r in revisions)
+
     def is_idle(self, job: Job) -> bool:
         """Say whether nobody runs a job and no change of it is on its way."""
         return job.id not in self._by_job and self._attempts.lease(job.id) is None
@@ -174,11 +179,13 @@ class Revisions:
         if self.is_idle(job) and not self._is_purged(job):
             self.end_waiting(job, Cause.EXPIRE, _OUTDATED, now)
 
-    def move(self, job: Job, *, priority: int, rank: int) -> None:
+    def move(self, job: Job, *, priority: int, rank: int) -> Change:
         """Give a ready job another place."""
         self._ready.remove(job)
         moved = with_order(job, priority=priority, rank=rank)
-        self._write(job, Change(None, moved, rewrites=True))
+        change = Change(None, moved, rewrites=True)
+        self._write(job, change)
+        return change
 
     def moved(self, job_id: JobId, state: State) -> bool:
         """Take note that a job came into a state; say whether it is being changed."""

@@ -352,8 +352,8 @@ class Journal:
         for job_ids, forgotten in taken.forgets:
             broker.revisions.forgotten(job_ids)
             forgotten(len(job_ids))
-        for (_, purged_slice), purged in zip(taken.purges, commit.purged, strict=True):
-            broker.purged(purged)
+        for (asked, purged_slice), purged in zip(taken.purges, commit.purged, strict=True):
+            broker.purged(asked, purged)
             purged_slice(purged)
         if batch.expiring is not None:
             broker.expire_waiting(
