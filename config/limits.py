@@ -281,6 +281,10 @@ HTTP_KEEP_ALIVE_SECONDS: Final = 5
 # Characters of one value in the log: a peer decides how long a task's error is.
 LOG_VALUE_CHARACTERS_MAX: Final = 4_096
 
+# Jobs that died, expired or were dropped, each with a line of its own; of the others of a second
+# it is logged how many they were.
+JOB_LOG_LINES_MAX: Final = 20
+
 # --- shutting down -------------------------------------------------------------------------------
 DRAIN_MS_DEFAULT: Final = 30_000  # For jobs that are running; then they are given back.
 DRAIN_STEP_MS: Final = 5_000  # For each of the other phases.

@@ -270,6 +270,11 @@ class Attempts:
             oldest = next(iter(self._unwritten_claims))
             self.changes.append(Change(Cause.CLAIM, self._unwritten_claims.pop(oldest)))
 
+    def write_all_claims(self) -> None:
+        """Have all claims written that are not."""
+        self.changes.extend(Change(Cause.CLAIM, job) for job in self._unwritten_claims.values())
+        self._unwritten_claims.clear()
+
     def next_overdue_at(self) -> Instant | None:
         """Return when the next lease runs out."""
         return self._leases.timers.next_at()
@@ -282,8 +287,7 @@ class Attempts:
     def clock_stepped(self, step_ms: int) -> None:
         """Keep leases lasting as long, though the clock was set; what is unwritten is written."""
         self._leases.timers.shift(step_ms)
-        self.changes.extend(Change(Cause.CLAIM, job) for job in self._unwritten_claims.values())
-        self._unwritten_claims.clear()
+        self.write_all_claims()
 
     # --- what the journal reports --------------------------------------------------------------
 

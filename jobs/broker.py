@@ -94,6 +94,7 @@ class Broker:
         )
         self._waits = Waits(bounds.waiters_max)
         self._effects: list[Effect] = []
+        self.losses: list[Change] = []  # Jobs that ended without success; for who takes them.
         # When the next waiting job may expire, as far as it is known; 0: to be asked.
         self._next_expiry: Instant | None = Instant(0)
         self._restore(snapshot)
@@ -344,6 +345,10 @@ class Broker:
         self._ready.tick(now)
         self.match(now)
 
+    def write_claims(self) -> None:
+        """Have all claims written, for those who ask the store what is claimed."""
+        self._attempts.write_all_claims()
+
     def expires_before(self, now: Instant) -> bool:
         """Say whether jobs may have expired that nobody claims: then the store is to be asked."""
         return self._next_expiry is not None and self._next_expiry <= now
@@ -452,6 +457,7 @@ class Broker:
                 self._end_attempt(change)
                 assert change.failed_attempt is not None
                 self._finish(job.id, died(job, change.failed_attempt))
+                self.losses.append(change)
             case Cause.RETRY | Cause.SNOOZE:
                 self._end_attempt(change).waiting_bytes += job.payload_bytes
                 self._schedule.add(job)
@@ -462,6 +468,7 @@ class Broker:
                 if not self.revisions.apply(change):
                     self._end_attempt(change)
                 self._finish(job.id, ended_early(job))
+                self.losses.append(change)
             case Cause.REDRIVE | Cause.REJOIN:
                 self.revisions.apply(change)
             case None:
@@ -505,7 +512,7 @@ class Broker:
             self.administration.ask(batch)
 
     def answer(self, batch: Batch, commit: Commit) -> None:
-        elsewhere = _Either(self._attempts.claimed_ids, self.revisions.job_ids)
+        elsewhere = self.revisions.elsewhere
         for question, jobs in zip(batch.heads, commit.heads, strict=True):
             self._ready.answer(question, jobs, elsewhere=elsewhere)
         if batch.due is not None:
@@ -578,16 +585,3 @@ class Broker:
     def _stop_timer(self, claimant: Claimant) -> None:
         if claimant.timer is not None:
             self._waits.timers.cancel(claimant.timer)
-
-
-class _Either:
-    """Ids that are in one of two sets."""
-
-    __slots__ = ("_first", "_second")
-
-    def __init__(self, first: Container[int], second: Container[int]) -> None:
-        self._first = first
-        self._second = second
-
-    def __contains__(self, job_id: object) -> bool:
-        return job_id in self._first or job_id in self._second

@@ -61,6 +61,11 @@ class Revisions:
     def job_ids(self) -> Container[JobId]:
         return self._by_job.keys()
 
+    @property
+    def elsewhere(self) -> Container[JobId]:
+        """Return the jobs that are claimed or being changed, which the store may not know."""
+        return _Either(self._attempts.claimed_ids, self.job_ids)
+
     def of_queue(self, name: QueueName) -> list[JobId]:
         """Return the jobs of a queue that are being changed."""
         return [job_id for job_id, r in self._by_job.items() if r.before.queue == name]
@@ -268,3 +273,16 @@ class Revisions:
 
     def _is_being_removed(self, job: Job) -> bool:
         return job.remove_at is not None and job.remove_at <= self.removed_until
+
+
+class _Either:
+    """Ids that are in one of two sets."""
+
+    __slots__ = ("_first", "_second")
+
+    def __init__(self, first: Container[JobId], second: Container[JobId]) -> None:
+        self._first = first
+        self._second = second
+
+    def __contains__(self, job_id: object) -> bool:
+        return job_id in self._first or job_id in self._second

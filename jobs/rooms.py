@@ -13,7 +13,7 @@ from penstock.jobs.ready import Ready
 from penstock.jobs.revisions import Revisions
 from penstock.jobs.transitions import Cause
 
-_DROPPED: Final = "dropped: its queue was full, and all others were as urgent or older"
+DROPPED: Final = "dropped: its queue was full, and all others were as urgent or older"
 
 
 class Rooms:
@@ -89,7 +89,7 @@ class Rooms:
             excess_count -= 1
             excess_bytes -= job.payload_bytes
             queue.counters.dropped += 1
-            self._revisions.end_waiting(job, Cause.CANCEL, _DROPPED, now)
+            self._revisions.end_waiting(job, Cause.CANCEL, DROPPED, now)
 
 
 def _waiting(queue: Queue) -> tuple[int, int]:

@@ -30,6 +30,7 @@ from penstock.jobs.store.port import ExpiringQuestion, Removal, Store, StoreErro
 from penstock.jobs.waits import Claim, Claimant, ConsumerId
 from penstock.server.chores import Chores
 from penstock.server.clock import Clock
+from penstock.server.job_log import JobLog
 
 _log = structlog.get_logger("penstock.engine")
 
@@ -88,6 +89,7 @@ class Engine:
         self._undelivered: dict[ConsumerId, set[JobId]] = {}
         self._to_flush: dict[Callable[[], None], None] = {}
         self._to_resume: dict[Callable[[], None], None] = {}
+        self._job_log = JobLog(clock.monotonic)
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0
         self._is_pumping = False
@@ -157,6 +159,7 @@ class Engine:
                 # Those that are not due yet say when to look next.
                 self.journal.look_for_expired(ExpiringQuestion(_NEVER, EXPIRING_JOBS_MAX))
             self.journal.rest_after(REST_AFTER_SECONDS)
+            self._job_log.sum_up()
 
     def _follow_clock(self) -> None:
         step_ms = self.clock.follow()
@@ -197,6 +200,10 @@ class Engine:
             self.journal.configure(settings)
         if broker.has_questions:
             self.journal.wake()
+        if broker.losses:
+            losses, broker.losses = broker.losses, []
+            for change in losses:
+                self._job_log.note(change)
         self._set_timer()
         if broker.draining and not broker.claimed_count:
             self.all_given_back.set()
@@ -252,10 +259,14 @@ class Engine:
 
     def _end_overdue(self, overdue: Overdue) -> None:
         """End the worker first if it is ours, so that two never run one job; else just expire."""
-        reason = (
-            f"HardTimeout: job {overdue.job_id} ended neither at its timeout nor in the grace "
-            "after it"
-        )
+        lease = self.broker.lease(overdue.job_id)
+        if lease is not None and lease.job.cancel_asked_at is not None:
+            reason = f"CancelTimeout: job {overdue.job_id} was cancelled and did not stop in time"
+        else:
+            reason = (
+                f"HardTimeout: job {overdue.job_id} ended neither at its timeout nor in the grace "
+                "after it"
+            )
         if not self.end_worker(overdue.consumer, reason):
             self.broker.expire(
                 overdue.job_id,
