@@ -17,6 +17,8 @@ from penstock.client.async_client import AsyncClient
 from penstock.client.blocking_client import Client
 from penstock.client.errors import (
     ConnectionLost,
+    JobCancelled,
+    JobExpired,
     JobFailed,
     NotAcknowledged,
     OutboxFull,
@@ -24,22 +26,35 @@ from penstock.client.errors import (
     OutcomeUnknown,
     PenstockError,
     ProtocolError,
+    QueueFull,
     Refused,
     ResultInvalid,
     WaitTimeout,
 )
-from penstock.client.info import Claim, FailedAttempt, JobInfo, QueueInfo
+from penstock.client.info import (
+    Claim,
+    FailedAttempt,
+    JobInfo,
+    JobSummary,
+    Progress,
+    QueueInfo,
+    WaitsFor,
+)
 from penstock.client.job import AsyncJob, Job
+from penstock.client.job_requests import Cancellation
 from penstock.client.outbox import Outbox
 from penstock.client.outbox_entry import Entry, EntryState, OutboxStatus
 from penstock.client.outbox_job import AsyncOutboxJob, OutboxJob
 from penstock.client.pipeline import Pending, Pipeline
+from penstock.client.queue_requests import QueueSettings
+from penstock.client.retry import Retry
 from penstock.client.tasks import TaskLike
 
 __all__ = [
     "AsyncClient",
     "AsyncJob",
     "AsyncOutboxJob",
+    "Cancellation",
     "Claim",
     "Client",
     "ConnectionLost",
@@ -47,8 +62,11 @@ __all__ = [
     "EntryState",
     "FailedAttempt",
     "Job",
+    "JobCancelled",
+    "JobExpired",
     "JobFailed",
     "JobInfo",
+    "JobSummary",
     "NotAcknowledged",
     "Outbox",
     "OutboxFull",
@@ -59,10 +77,15 @@ __all__ = [
     "Pending",
     "PenstockError",
     "Pipeline",
+    "Progress",
     "ProtocolError",
+    "QueueFull",
     "QueueInfo",
+    "QueueSettings",
     "Refused",
     "ResultInvalid",
+    "Retry",
     "TaskLike",
     "WaitTimeout",
+    "WaitsFor",
 ]

@@ -10,6 +10,7 @@ from typing import Any, ParamSpec, Self, TypeVar, Unpack, overload
 
 from penstock.client import requests
 from penstock.client.async_connection import AsyncConnection, OnCancel
+from penstock.client.async_operations import AsyncOperations
 from penstock.client.blocking_connection import BlockingConnection
 from penstock.client.composer import Composer
 from penstock.client.endpoint import parse_endpoint
@@ -39,7 +40,7 @@ R = TypeVar("R")
 T = TypeVar("T")
 
 
-class AsyncClient:
+class AsyncClient(AsyncOperations):
     """Submits jobs, waits for them, and claims them, over one connection. Use `async with`.
 
     *server* is `HOST:PORT` or `unix:PATH`. Any number of tasks may use a client at once: their
@@ -146,9 +147,14 @@ class AsyncClient:
         """Return a copy with other options, over the same connection.
 
         `queue`, `priority` (0 is the most urgent), `delay_ms` or `at` (a datetime with a zone, or
-        unix milliseconds), `timeout_ms` (of one attempt), `attempts`, `key`, `wait_ms` (how long
-        calls and waits last). None takes an option back to its default. The default key is a new
-        one for each submission; a key of None sends none, and such a submission is not sent again.
+        unix milliseconds), `timeout_ms` (of one attempt), `attempts`, `retry` (a `Retry`), `key`
+        with `window_ms` or `replace`, `tenant`, `group`, `deadline_ms` (until when an attempt must
+        have begun), `keep_ms` (of the result), `wait_ms` (how long calls and waits last). None
+        takes an option back to its default. The default key is a new one for each submission; a
+        key of None sends none, and such a submission is not sent again.
+
+        Raises:
+            ValueError: some contradict each other.
         """
         changed = copy.copy(self)
         changed._composer = self._composer.changed(given)
@@ -276,20 +282,45 @@ class AsyncClient:
         """
         await self._connection.perform(requests.complete(job_id, attempt, result))
 
-    async def fail(self, job_id: int, attempt: int, error: str, *, dead: bool = False) -> None:
+    async def fail(
+        self,
+        job_id: int,
+        attempt: int,
+        error: str,
+        *,
+        dead: bool = False,
+        after_ms: int | None = None,
+        cancel: bool = False,
+    ) -> None:
         """Say that an attempt failed; *error* is `Type: message`, and on further lines what helps.
 
-        The server decides about another attempt; *dead* says that none helps.
+        The server decides about another attempt: *after_ms* says when it may begin. *dead* says
+        that none helps, *cancel* that nobody needs the job any more.
         """
-        await self._connection.perform(requests.fail(job_id, attempt, error, dead))
+        request = requests.fail(job_id, attempt, error, dead=dead, after_ms=after_ms, cancel=cancel)
+        await self._connection.perform(request)
 
     async def extend(self, job_id: int, attempt: int, ms: int | None = None) -> int:
-        """Make a lease last *ms* from now, the job's timeout by default; return what is left."""
+        """Make a lease last *ms* from now, the job's timeout by default; return what is left.
+
+        Raises:
+            JobCancelled: somebody cancelled the job; stop, and say so with `fail`.
+        """
         return await self._connection.perform(requests.extend(job_id, attempt, ms))
 
-    async def release(self, job_id: int, attempt: int) -> None:
-        """Give a job back, to be claimed by anybody; this is no failure."""
-        await self._connection.perform(requests.release(job_id, attempt))
+    async def release(self, job_id: int, attempt: int, *, delay_ms: int | None = None) -> None:
+        """Give a job back, to be claimed by anybody, in *delay_ms* or now; this is no failure."""
+        await self._connection.perform(requests.release(job_id, attempt, delay_ms))
+
+    async def progress(
+        self, job_id: int, attempt: int, percent: int, note: str | None = None
+    ) -> None:
+        """Say how far an attempt is, for people who look at the job; raises as `extend` does."""
+        await self._connection.perform(requests.progress(job_id, attempt, percent, note))
+
+    async def output(self, job_id: int, attempt: int, text: str) -> None:
+        """Add to what an attempt printed, of which the end is kept; raises as `extend` does."""
+        await self._connection.perform(requests.output(job_id, attempt, text))
 
     async def perform(self, request: Request[T]) -> T:
         """Send a request of `penstock.client.requests`. The other verbs are made of this one."""

@@ -14,6 +14,7 @@ from penstock.client.errors import JobFailed, PenstockError
 from penstock.client.info import JobInfo, QueueInfo
 from penstock.client.job import Job
 from penstock.client.keys import KeySource
+from penstock.client.operations import Operations
 from penstock.client.options import Given, Options
 from penstock.client.outbox import Outbox, outbox_of
 from penstock.client.outbox_entry import read_entry
@@ -36,7 +37,7 @@ R = TypeVar("R")
 T = TypeVar("T")
 
 
-class Client:
+class Client(Operations):
     """Submits jobs and waits for them, over one connection.
 
     *server* is `HOST:PORT` or `unix:PATH`. The first connection is tried once, on entering or with
@@ -110,9 +111,14 @@ class Client:
         """Return a copy with other options, over the same connection.
 
         `queue`, `priority` (0 is the most urgent), `delay_ms` or `at` (a datetime with a zone, or
-        unix milliseconds), `timeout_ms` (of one attempt), `attempts`, `key`, `wait_ms` (how long
-        calls and waits last). None takes an option back to its default. The default key is a new
-        one for each submission; a key of None sends none, and such a submission is not sent again.
+        unix milliseconds), `timeout_ms` (of one attempt), `attempts`, `retry` (a `Retry`), `key`
+        with `window_ms` or `replace`, `tenant`, `group`, `deadline_ms` (until when an attempt must
+        have begun), `keep_ms` (of the result), `wait_ms` (how long calls and waits last). None
+        takes an option back to its default. The default key is a new one for each submission; a
+        key of None sends none, and such a submission is not sent again.
+
+        Raises:
+            ValueError: some contradict each other.
         """
         changed = copy.copy(self)
         changed._composer = self._composer.changed(given)

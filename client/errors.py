@@ -1,6 +1,10 @@
 """What the client raises, cut by what the caller can do about it."""
 
+import re
 from functools import partial
+from typing import Final
+
+_RETRY_AFTER: Final = re.compile(r"again in about (\d+) ms")
 
 
 class PenstockError(Exception):
@@ -22,6 +26,18 @@ class Refused(PenstockError):
     def __reduce__(self) -> tuple[object, ...]:
         # Exceptions cross processes pickled, which calls the class with what str() shows.
         return type(self), (self.code, self.text)
+
+
+class QueueFull(Refused):
+    """The queue holds as many jobs, or bytes of payloads, as it may (the code is QUEUEFULL).
+
+    `retry_after_ms` is when there may be room, as the server estimates it; None if it does not.
+    """
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(code, text)
+        hint = _RETRY_AFTER.search(text)
+        self.retry_after_ms = None if hint is None else int(hint[1])
 
 
 class JobFailed(PenstockError):
@@ -50,6 +66,33 @@ class JobFailed(PenstockError):
     def __reduce__(self) -> tuple[object, ...]:
         remake = partial(type(self), summary=self._summary)
         return remake, (self.job_id, self.type, self.message, self.traceback)
+
+
+class JobCancelled(PenstockError):
+    """The job was cancelled: whoever waits for it waits in vain, whoever runs it is to stop.
+
+    `reason` is what was said with it, or empty.
+    """
+
+    def __init__(self, job_id: int, reason: str = "") -> None:
+        super().__init__(f"job {job_id} was cancelled" + (f": {reason}" if reason else ""))
+        self.job_id = job_id
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.job_id, self.reason)
+
+
+class JobExpired(PenstockError):
+    """The job's deadline passed before an attempt began. It was not run, and will not be."""
+
+    def __init__(self, job_id: int, reason: str = "") -> None:
+        super().__init__(f"job {job_id} expired" + (f": {reason}" if reason else ""))
+        self.job_id = job_id
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.job_id, self.reason)
 
 
 class WaitTimeout(PenstockError):

@@ -3,8 +3,9 @@
 from collections.abc import Awaitable, Callable
 from typing import Any, Generic, TypeVar
 
-from penstock.client import requests
+from penstock.client import job_requests, requests
 from penstock.client.info import JobInfo
+from penstock.client.job_requests import Cancellation
 from penstock.client.outbox_entry import EntryState
 from penstock.client.requests import Request
 from penstock.client.tasks import Decode
@@ -44,7 +45,7 @@ class Job(Generic[R]):
         *wait_ms* is that of the client's options unless it is given, an hour if neither is.
 
         Raises:
-            JobFailed: it used up its attempts.
+            JobFailed: it used up its attempts. JobCancelled, JobExpired: as they say.
             WaitTimeout: it has not finished; the job goes on.
         """
         wait_ms = self._wait_ms if wait_ms is None else wait_ms
@@ -55,6 +56,17 @@ class Job(Generic[R]):
         """Return everything the server knows of it."""
         shown: JobInfo = self._perform(requests.show(self.id))
         return shown
+
+    def cancel(self, reason: str | None = None) -> Cancellation:
+        """Cancel it: waiting, it will not run; running, its worker is told to stop.
+
+        Raises:
+            Refused: with FINISHED, it finished already.
+            NotAcknowledged: it is in an outbox still, and will be sent.
+        """
+        job_id = self.wait_acknowledged(0)
+        cancellation: Cancellation = self._perform(job_requests.cancel(job_id, reason))
+        return cancellation
 
     def __repr__(self) -> str:
         return f"<job {self.id}>"
@@ -93,7 +105,7 @@ class AsyncJob(Generic[R]):
         Cancelling ends the wait; the job goes on.
 
         Raises:
-            JobFailed: it used up its attempts.
+            JobFailed: it used up its attempts. JobCancelled, JobExpired: as they say.
             WaitTimeout: it has not finished; the job goes on.
         """
         wait_ms = self._wait_ms if wait_ms is None else wait_ms
@@ -104,6 +116,17 @@ class AsyncJob(Generic[R]):
         """Return everything the server knows of it."""
         shown: JobInfo = await self._perform(requests.show(self.id))
         return shown
+
+    async def cancel(self, reason: str | None = None) -> Cancellation:
+        """Cancel it: waiting, it will not run; running, its worker is told to stop.
+
+        Raises:
+            Refused: with FINISHED, it finished already.
+            NotAcknowledged: it is in an outbox still, and will be sent.
+        """
+        job_id = await self.wait_acknowledged(0)
+        cancellation: Cancellation = await self._perform(job_requests.cancel(job_id, reason))
+        return cancellation
 
     def __repr__(self) -> str:
         return f"<job {self.id}>"

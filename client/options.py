@@ -5,6 +5,8 @@ from datetime import datetime
 from enum import Enum
 from typing import Final, TypedDict
 
+from penstock.client.retry import Retry
+
 
 class Unset(Enum):
     """The type of `UNSET`: an option that was not named, where None has a meaning of its own."""
@@ -24,7 +26,14 @@ class Given(TypedDict, total=False):
     at: datetime | int | None
     timeout_ms: int | None
     attempts: int | None
+    retry: Retry | None
     key: str | None
+    window_ms: int | None
+    replace: bool | None
+    tenant: str | None
+    group: str | None
+    deadline_ms: int | None
+    keep_ms: int | None
     wait_ms: int | None
 
 
@@ -43,12 +52,18 @@ class Options:
     attempts: int | None = None
     key: str | Unset | None = UNSET
     wait_ms: int | None = None
+    retry: Retry | None = None
+    window_ms: int | None = None
+    replace: bool | None = None
+    tenant: str | None = None
+    group: str | None = None
+    deadline_ms: int | None = None
+    keep_ms: int | None = None
     words: bytes = field(init=False, repr=False, compare=False)
     words_count: int = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if self.delay_ms is not None and self.at is not None:
-            raise ValueError("delay_ms and at exclude each other; set one of them to None")
+        self._refuse_contradictions()
         words: list[bytes] = []
         for keyword, value in (
             (b"PRIORITY", self.priority),
@@ -56,17 +71,46 @@ class Options:
             (b"AT", self.at),
             (b"TIMEOUT", self.timeout_ms),
             (b"ATTEMPTS", self.attempts),
+            (b"WINDOW", self.window_ms),
+            (b"DEADLINE", self.deadline_ms),
+            (b"KEEP", self.keep_ms),
         ):
             if value is not None:
                 words += (keyword, b"%d" % value)
+        for keyword, text in ((b"TENANT", self.tenant), (b"GROUP", self.group)):
+            if text is not None:
+                words += (keyword, text.encode())
+        if self.replace:
+            words.append(b"REPLACE")
+        if self.retry is not None:
+            words += self.retry.words
         object.__setattr__(self, "words", b"".join(map(bulk, words)))
         object.__setattr__(self, "words_count", len(words))
+
+    def _refuse_contradictions(self) -> None:
+        if self.delay_ms is not None and self.at is not None:
+            raise ValueError("delay_ms and at exclude each other; set one of them to None")
+        if self.window_ms is not None and self.replace:
+            raise ValueError("window_ms and replace exclude each other; set one of them to None")
+        if (self.window_ms is not None or self.replace) and not isinstance(self.key, str):
+            raise ValueError(
+                "window_ms and replace say what a key does: give a key of your own with them"
+            )
+        if (
+            self.deadline_ms is not None
+            and self.delay_ms is not None
+            and self.deadline_ms <= self.delay_ms
+        ):
+            raise ValueError(
+                f"a job with delay_ms {self.delay_ms} and deadline_ms {self.deadline_ms} would "
+                "expire before it may begin"
+            )
 
     def changed(self, given: Given) -> "Options":
         """Return these options with some of them set anew.
 
         Raises:
-            ValueError: `at` is a time without a zone, or stands beside `delay_ms`.
+            ValueError: some contradict each other, or `at` is a time without a zone.
         """
         at = given.get("at")
         if isinstance(at, datetime):

@@ -40,7 +40,7 @@ _DEAD: Final = re.compile(
     r"(?:([^:\s]+):\s?)?(.*)"
 )
 _NO_TYPE: Final = "Error"  # A worker in another language need not name one.
-_CANCELLED: Final = re.compile(r"job (\d+) was cancelled(?:[^:]*: )?(.*)")
+_CANCELLED: Final = re.compile(r"job (\d+) was cancelled(?:, [^:]*)?(?:: )?(.*)")
 _EXPIRED: Final = re.compile(r"job (\d+) expired(?:: )?(.*)")
 _GOES_ON: Final = re.compile(r"job (\d+) (?:did not finish|goes on)")
 

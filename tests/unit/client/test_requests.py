@@ -79,7 +79,7 @@ def test_a_result_that_no_server_takes_is_refused_here() -> None:
 
 
 def test_an_error_that_is_no_unicode_is_escaped() -> None:
-    assert parsed(requests.fail(1, 2, "E: \udc80", False).stem)[3] == b"E: \\udc80"
+    assert parsed(requests.fail(1, 2, "E: \udc80").stem)[3] == b"E: \\udc80"
 
 
 ERRORS: list[tuple[str, str, type[PenstockError], dict[str, object]]] = [
