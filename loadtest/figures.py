@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from statistics import median
 
 from penstock.loadtest.backlog import Backlog
+from penstock.loadtest.crowd import GROUPS, QUEUES, TENANTS, Crowd
 from penstock.loadtest.machine import Machine
 from penstock.loadtest.peers import Comparison, Figure, Row
 
@@ -41,6 +42,25 @@ def backlog_lines(found: Backlog) -> list[str]:
         f"| after kill -9, process start to ready | {found.restart_seconds:.2f} s |",
         f"| after kill -9, process start to the first claim | {found.first_claim_seconds:.2f} s |",
         f"| RSS after the restart | {found.rss_restarted_bytes / MIB:.0f} MiB |",
+    ]
+
+
+def crowd_lines(found: Crowd) -> list[str]:
+    """Write a crowd as a Markdown list."""
+    empty, full = found.empty, found.full
+    return [
+        *machine_lines(found.machine),
+        "",
+        f"| {found.jobs:,} jobs in {QUEUES:,} queues, of {TENANTS:,} tenants, in {GROUPS:,} groups "
+        "| empty | full | ratio |",
+        "|---|---|---|---|",
+        f"| submission, µs | {empty.submit_us:.1f} | {full.submit_us:.1f} "
+        f"| {full.submit_us / empty.submit_us:.2f} |",
+        f"| claim, µs | {empty.claim_us:.1f} | {full.claim_us:.1f} "
+        f"| {full.claim_us / empty.claim_us:.2f} |",
+        f"| RSS | | {found.rss_full_bytes / MIB:.0f} MiB | |",
+        f"| after kill -9, process start to ready | | {found.restart_seconds:.2f} s | |",
+        f"| RSS after the restart | | {found.rss_restarted_bytes / MIB:.0f} MiB | |",
     ]
 
 

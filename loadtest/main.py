@@ -14,9 +14,11 @@ import uvloop
 from rich.console import Console
 
 from penstock.loadtest.backlog import measure_backlog
+from penstock.loadtest.crowd import measure_crowd
 from penstock.loadtest.driver import Driver, Load
 from penstock.loadtest.errors import LoadtestError, Unreachable
-from penstock.loadtest.figures import backlog_lines, comparison_lines
+from penstock.loadtest.fairness import fairness_lines, measure_fairness
+from penstock.loadtest.figures import backlog_lines, comparison_lines, crowd_lines
 from penstock.loadtest.options import (
     REQUESTS_MAX,
     Options,
@@ -54,6 +56,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 return _compare(found)
             case "backlog":
                 return _measure_backlog(found)
+            case "crowd":
+                return _measure_crowd(found)
+            case "fairness":
+                return _measure_fairness(found)
             case _:
                 return _load(read_options(found))
     except Unreachable as error:
@@ -71,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.set_defaults(measurement=None)
     add_load_arguments(parser)
     others = parser.add_subparsers(
-        title="other measurements", dest="measurement", metavar="peers | backlog"
+        title="other measurements", dest="measurement", metavar="peers | backlog | crowd | fairness"
     )
     peers = others.add_parser("peers", help="Penstock and redis-server in turns, started by itself")
     peers.add_argument("-n", "--requests", type=int, default=300_000, help="of the first case")
@@ -79,7 +85,14 @@ def _parser() -> argparse.ArgumentParser:
     backlog = others.add_parser("backlog", help="memory and restart with a million waiting jobs")
     backlog.add_argument("-n", "--jobs", type=int, default=1_000_000)
     backlog.add_argument("-d", "--payload-bytes", type=int, default=64)
-    for other in (peers, backlog):
+    crowd = others.add_parser(
+        "crowd", help="the cost of a submission and a claim beside a million jobs of many kinds"
+    )
+    crowd.add_argument("-n", "--jobs", type=int, default=1_000_000)
+    fairness = others.add_parser(
+        "fairness", help="how long jobs wait while one tenant floods their queue"
+    )
+    for other in (peers, backlog, crowd, fairness):
         other.add_argument("--directory", type=Path, help="on the disk to measure (default: TMP)")
         other.add_argument("--json", action="store_true", help="write the figures as JSON")
     return parser
@@ -102,6 +115,21 @@ def _measure_backlog(found: argparse.Namespace) -> int:
     return EXIT_SOUND
 
 
+def _measure_crowd(found: argparse.Namespace) -> int:
+    jobs = within("--jobs", found.jobs, 1, REQUESTS_MAX)
+    with _telling() as tell:
+        crowd = measure_crowd(jobs, found.directory, tell)
+    _write(crowd, crowd_lines(crowd), found.json)
+    return EXIT_SOUND
+
+
+def _measure_fairness(found: argparse.Namespace) -> int:
+    with _telling() as tell:
+        waits = measure_fairness(found.directory, tell)
+    _write(waits, fairness_lines(waits), found.json)
+    return EXIT_SOUND
+
+
 @contextmanager
 def _telling() -> Iterator[Callable[[str], None]]:
     """Say on standard error what is being measured; in place where that is a terminal."""
@@ -113,7 +141,9 @@ def _telling() -> Iterator[Callable[[str], None]]:
         yield status.update
 
 
-def _write(figures: msgspec.Struct, lines: Sequence[str], as_json: bool) -> None:
+def _write(
+    figures: msgspec.Struct | Sequence[msgspec.Struct], lines: Sequence[str], as_json: bool
+) -> None:
     text = "\n".join(lines)
     if as_json:
         text = msgspec.json.format(msgspec.json.encode(figures)).decode()

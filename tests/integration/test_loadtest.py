@@ -83,6 +83,24 @@ def test_a_backlog_is_measured_and_survives_the_kill(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_crowd_is_measured_and_survives_the_kill(tmp_path: Path) -> None:
+    done = loadtest("crowd", "--jobs", "4000", "--directory", str(tmp_path), "--json")
+
+    found = json.loads(done.stdout)
+    assert found["jobs"] == 4000
+    assert found["empty"]["submit_us"] > 0
+    assert found["full"]["claim_us"] > 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_flood_delays_the_others_in_strict_order_only(tmp_path: Path) -> None:
+    done = loadtest("fairness", "--directory", str(tmp_path), "--json")
+
+    strict, fair = json.loads(done.stdout)
+    assert strict["quiet_median"] > 1_000
+    assert fair["quiet_most"] <= 20
+
+
 @pytest.mark.program("redis-server")
 @pytest.mark.program("redis-benchmark")
 @pytest.mark.program("redis-cli")
