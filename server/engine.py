@@ -31,6 +31,7 @@ from penstock.jobs.waits import Claim, Claimant, ConsumerId
 from penstock.server.chores import Chores
 from penstock.server.clock import Clock
 from penstock.server.job_log import JobLog
+from penstock.server.queue_chores import QueueChores
 
 _log = structlog.get_logger("penstock.engine")
 
@@ -78,6 +79,7 @@ class Engine:
             committed=self._after_commit,
         )
         self.chores = Chores()
+        self.queue_chores = QueueChores(broker, self.journal, self.chores, self.pump)
         self.end_worker: EndWorker = lambda consumer, reason: False
         # Connections that are to be told which of their jobs are to stop.
         self.tell_stop: dict[ConsumerId, TellWorker] = {}
@@ -114,6 +116,10 @@ class Engine:
         claims = self.broker.claim(claimant, wait_ms=wait_ms, now=self.clock.now_ms())
         if claims is not None:
             self._deliver(claimant, claims)
+
+    def is_undelivered(self, consumer: ConsumerId, job_id: JobId) -> bool:
+        """Say whether a consumer was given a job and has not been told of it."""
+        return job_id in self._undelivered.get(consumer, ())
 
     def delivered(self, claimant: Claimant, claims: Sequence[Claim]) -> None:
         """Take note that claims are on their way: until now they were never given."""
@@ -198,6 +204,8 @@ class Engine:
             self.journal.record(changes)
         if settings := broker.administration.take_changes():
             self.journal.configure(settings)
+        for name in broker.administration.take_unfinished():
+            self.queue_chores.see_to(name)
         if broker.has_questions:
             self.journal.wake()
         if broker.losses:

@@ -64,6 +64,13 @@ class ResponseQueue:
         else:
             self._out.append(reply)
 
+    def push(self, message: bytes) -> None:
+        """Send what nobody asked for, before all replies that have not left."""
+        if not self._is_closed:
+            self.held_bytes += len(message)
+            self._out.append(message)
+            self._when_ready()
+
     def reserve(self) -> Slot:
         """Keep the place of a reply that comes later."""
         slot = Slot(self)

@@ -6,20 +6,22 @@ shapes the reply. The handlers stand in the `*_commands.py` files beside this on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, Protocol
 
 from msgspec import Struct, field
 
 from penstock.config.limits import TRANSACTION_BYTES_MAX, TRANSACTION_COMMANDS_MAX
 from penstock.config.secret import Secret
+from penstock.jobs.effects import Stop
 from penstock.jobs.errors import Refused
+from penstock.jobs.model import JobId
 from penstock.jobs.policy import SubmitRequest
-from penstock.jobs.waits import Claimant, Waiter
+from penstock.jobs.waits import Claim, Claimant, Waiter
 from penstock.protocol.commands import Command, find_command
 from penstock.protocol.errors import ArgumentError, ErrorCode
 from penstock.protocol.grammar import Flag
-from penstock.protocol.replies import QUEUED, error
+from penstock.protocol.replies import QUEUED, cancel_push, error
 from penstock.protocol.requests import RequestParser
 from penstock.server.disk import DiskState
 from penstock.server.engine import Engine
@@ -99,6 +101,8 @@ class Session:
         self.worker_name: str | None = None
         self.worker_lost: Callable[[str], None] | None = None
         self._waiting: dict[Claimant | Waiter | WaitsForRoom, None] = {}
+        # Jobs that are to stop and of which the peer has not been told that it holds them.
+        self._early_stops: dict[JobId, Stop] = {}
         self.unauthenticated_since = context.engine.clock.monotonic()
         self._authenticated = False
         self.authenticated = context.password is None
@@ -182,6 +186,29 @@ class Session:
     def waits_no_more(self, waiting: Claimant | Waiter | WaitsForRoom) -> None:
         self._waiting.pop(waiting, None)
 
+    @property
+    def waits_count(self) -> int:
+        return len(self._waiting)
+
+    def now_claims(self) -> None:
+        """Have this connection told which of its jobs are to stop."""
+        self.engine.tell_stop[self.consumer] = self._tell_stop
+
+    def delivered(self, claimant: Claimant, claims: Sequence[Claim]) -> None:
+        """Take note that claims leave for the peer, who is to know them before they are to stop."""
+        self.engine.delivered(claimant, claims)
+        if self._early_stops:
+            for claim in claims:
+                stop = self._early_stops.pop(claim.job.id, None)
+                if stop is not None and stop.attempt == claim.job.attempt:
+                    self._tell_stop(stop)
+
+    def _tell_stop(self, stop: Stop) -> None:
+        if self.engine.is_undelivered(self.consumer, stop.job_id):
+            self._early_stops[stop.job_id] = stop
+        elif self.resp3:
+            self.responses.push(cancel_push(stop.job_id, stop.attempt))
+
     def stop_claims(self) -> None:
         """Answer parked claims with nothing, and all later ones."""
         self.is_retired = True
@@ -193,6 +220,7 @@ class Session:
     def close(self) -> None:
         """End all waits of this connection, and take back what it had claimed."""
         self.is_closed = True
+        self.engine.tell_stop.pop(self.consumer, None)
         broker = self.engine.broker
         for waiting in self._waiting:
             if isinstance(waiting, Claimant):

@@ -47,6 +47,7 @@ def claim(session: Session, arguments: list[bytes]) -> None:
         token=reply,
     )
     session.now_waits(claimant)
+    session.now_claims()
     try:
         session.engine.claim(claimant, wait_ms=parsed.wait_ms)
     except Refused as refusal:
@@ -138,8 +139,8 @@ class _ClaimReply:
         assert self.claimant is not None
         self._session.waits_no_more(self.claimant)
         if claims:
-            engine, claimant = self._session.engine, self.claimant
-            self._slot.when_taken = lambda: engine.delivered(claimant, claims)
+            session, claimant = self._session, self.claimant
+            self._slot.when_taken = lambda: session.delivered(claimant, claims)
         self._slot.fill(array([_claimed(claim) for claim in claims]))
 
     def fail(self, problem: StoreError) -> None:

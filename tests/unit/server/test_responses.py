@@ -145,3 +145,38 @@ def test_a_slot_is_filled_once() -> None:
 
     with pytest.raises(AssertionError):
         slot.fill(b"2")
+
+
+def test_what_is_pushed_goes_before_answers_that_are_not_complete() -> None:
+    ready = Ready()
+    responses = queue(ready)
+    responses.add(b"first ")
+    slot = responses.reserve()
+    responses.push(b"push ")
+
+    assert ready.count == 1
+    assert responses.take() == b"first push "
+    slot.fill(b"later")
+    assert responses.take() == b"later"
+    assert responses.held_bytes == 0
+
+
+def test_what_is_pushed_as_an_answer_leaves_goes_right_behind_it() -> None:
+    responses = queue()
+    slot = responses.reserve()
+    slot.when_taken = lambda: responses.push(b"push ")
+    responses.add(b"next")
+    slot.fill(b"claims ")
+
+    assert responses.take() == b"claims push next"
+    assert responses.held_bytes == 0
+
+
+def test_nothing_is_pushed_to_nobody() -> None:
+    ready = Ready()
+    responses = queue(ready)
+    responses.close()
+
+    responses.push(b"push")
+
+    assert (responses.take(), ready.count) == (b"", 0)
