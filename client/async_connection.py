@@ -43,6 +43,9 @@ class AsyncConnection(asyncio.Protocol):
         on_cancel: OnCancel | None = None,
     ) -> None:
         self._endpoint = endpoint
+        # Requests that never outlive a connection need one that is there.
+        self._opens_first = endpoint is not None and not retry_seconds
+        self._opening = asyncio.Lock()
         self._backoff = Backoff()
         self._session: Session[Answer] = Session(
             greeting,
@@ -73,6 +76,10 @@ class AsyncConnection(asyncio.Protocol):
         """
         if self._closed is not None:
             raise ConnectionLost(self._closed)
+        if self._opens_first and not self._session.is_open:
+            async with self._opening:
+                if not self._session.is_open:
+                    await self.open()
         loop = self._loop
         session = self._session
         answer: Answer = loop.create_future()

@@ -85,6 +85,10 @@ class BlockingConnection:
         slots = [Slot() for _ in requests]
         with self._lock:
             try:
+                if self._socket is not None:
+                    # A server that left while nothing was asked says so here, before anything is
+                    # sent.
+                    self._receive()
                 self._open()
                 self._exchange(requests, slots)
             except BaseException:
@@ -129,7 +133,10 @@ class BlockingConnection:
             self._begin()
 
     def _open(self) -> None:
-        """Open the first connection; later ones are opened by the exchange that wants them."""
+        """Open the first connection; later ones are opened by the exchange that wants them.
+
+        Requests that never outlive a connection need one that is there: then each is the first.
+        """
         if self._closed:
             raise ConnectionLost(_CLOSED)
         if self._was_open:
@@ -163,15 +170,13 @@ class BlockingConnection:
         self._socket.close()
         self._socket = None
         self._outgoing = memoryview(b"")
+        self._was_open = self._was_open and self._retry_seconds > 0
         self._fail(self._session.connection_lost(reason, time.monotonic()))
 
     # --- the exchange --------------------------------------------------------------------------
 
     def _exchange(self, requests: Sequence[Request[Any]], slots: Sequence[Slot]) -> None:
         session = self._session
-        if self._socket is not None:
-            # A server that left while nothing was asked says so here, before anything is sent.
-            self._receive()
         added = 0
         finished = 0
         while finished < len(slots):

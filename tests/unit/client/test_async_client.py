@@ -472,3 +472,20 @@ async def test_requests_of_one_turn_leave_in_one_write() -> None:
             async with AsyncClient.from_socket(ours) as client:
                 calls = [tasks.create_task(_outcome_of(client.submit("t", n))) for n in range(50)]
                 assert (await first_piece).count(b"JOB.SUBMIT") == len(calls)
+
+
+async def test_a_client_that_never_tries_again_connects_anew_with_the_next_request() -> None:
+    with ScriptedServer(hangs_up, echoes(2)) as server:
+        async with AsyncClient(server.address, retry_ms=0) as client:
+            assert isinstance(await _outcome_of(client.call("t", 1)), OutcomeUnknown)
+            async with asyncio.TaskGroup() as tasks:
+                calls = [tasks.create_task(client.call("t", n)) for n in range(2)]
+            assert [call.result() for call in calls] == [0, 1]
+
+
+async def test_a_client_that_never_tries_again_says_that_nobody_answers() -> None:
+    with ScriptedServer(hangs_up) as server:
+        async with AsyncClient(server.address, retry_ms=0) as client:
+            assert isinstance(await _outcome_of(client.call("t", 1)), OutcomeUnknown)
+            with pytest.raises(ConnectionLost, match="no server answers"):
+                await client.call("t", 1)

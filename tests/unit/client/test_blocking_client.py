@@ -460,3 +460,40 @@ def test_a_pipeline_that_lost_its_connection_sends_the_rest_again() -> None:
         with client.pipeline() as pipeline:
             jobs = [pipeline.submit("t", n) for n in range(3)]
         assert [job.value.id for job in jobs] == [1, 2, 3]
+
+
+def test_a_client_that_never_tries_again_connects_anew_with_the_next_request() -> None:
+    with (
+        ScriptedServer(hangs_up, answers(b":2\r\n")) as server,
+        Client(server.address, retry_ms=0) as client,
+    ):
+        with pytest.raises(OutcomeUnknown):
+            client.submit("t")
+        assert client.submit("t").id == 2
+
+
+def test_a_client_that_never_tries_again_notices_a_server_that_left_before_it_asks() -> None:
+    left = threading.Event()
+
+    def leaves(talk: Conversation) -> None:
+        talk.greet()
+        talk.hang_up()
+        left.set()
+
+    with (
+        ScriptedServer(leaves, answers(b":2\r\n")) as server,
+        Client(server.address, retry_ms=0) as client,
+    ):
+        assert left.wait(10)
+        assert client.submit("t").id == 2
+
+
+def test_a_client_that_never_tries_again_says_that_nobody_answers() -> None:
+    with (
+        ScriptedServer(hangs_up) as server,
+        Client(server.address, retry_ms=0) as client,
+    ):
+        with pytest.raises(OutcomeUnknown):
+            client.submit("t")
+        with pytest.raises(ConnectionLost, match="no server answers"):
+            client.submit("t")

@@ -6,10 +6,13 @@ import pytest
 
 from penstock.client import (
     ConnectionLost,
+    JobCancelled,
+    JobExpired,
     JobFailed,
     OutcomeUnknown,
     PenstockError,
     ProtocolError,
+    QueueFull,
     Refused,
     ResultInvalid,
     WaitTimeout,
@@ -17,6 +20,9 @@ from penstock.client import (
 
 ERRORS = [
     Refused("NOJOB", "job 5 is not known"),
+    QueueFull("QUEUEFULL", "queue q is full; try again in about 5 ms"),
+    JobCancelled(17, "ordered twice"),
+    JobExpired(17),
     JobFailed(17, "ValueError", "boom", "ValueError: boom\n...", summary="failed 3 of 3 attempts"),
     WaitTimeout(17, "job 17 did not finish"),
     OutcomeUnknown("nobody knows", "my key"),
