@@ -118,6 +118,13 @@ DISK_LOOK_SECONDS: Final = 1.0
 # The room that must be free beyond the mark before submissions are taken again: a fraction of it.
 DISK_FREE_MARGIN_DIVISOR: Final = 4
 
+# --- why a job waits -----------------------------------------------------------------------------
+# Jobs that are counted before a waiting one; beyond it people are told that there are more.
+PLACE_COUNT_MAX: Final = 10_000
+# A queue is said to have no worker if nobody waits for its jobs, none runs, and none was taken for
+# this long: a worker of several queues, or one that asks now and then, is not overlooked.
+NO_WORKER_MS: Final = 10_000
+
 # --- lists ---------------------------------------------------------------------------------------
 # What a page of a list, or a count of those before a job, weighs among the reads of a commit.
 LIST_READS: Final = 16
@@ -192,6 +199,9 @@ BATCH_CHANGES_MAX: Final = 8_192
 # Changes that are committed together in any case. Of a longer backlog a commit takes the older
 # half, so that reading requests and writing jobs overlap.
 BATCH_RUN_CHANGES: Final = 256
+# Turns of the loop for which a commit lets in what has arrived already, while each brings some:
+# replies to the last commit bring the next requests, and would just miss this one.
+GATHER_TURNS_MAX: Final = 4
 # Records and payloads that are read with one commit: each may be of the largest size.
 BATCH_READS_MAX: Final = 64
 # Payload and result bytes that wait to be committed; the same rule.

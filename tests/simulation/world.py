@@ -389,6 +389,7 @@ class World:
             committed=self._pump,
             pause=self._pause,
             run_changes=3,
+            gather_turns=0,
         )
         self.asked: list[Asked] = []
         self.waits: list[Wait] = []
