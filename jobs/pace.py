@@ -37,6 +37,11 @@ class Pace:
             self._since = now
             self._count = 0
 
+    @property
+    def last_at(self) -> Instant | None:
+        """Return when the last job left, or up to a second before; None if none ever did."""
+        return self._since
+
     def per_second(self, now: Instant) -> float:
         """Return the estimate, which falls as nothing leaves; 0 if nothing ever did."""
         if self._since is None:
