@@ -1,9 +1,11 @@
 """Tasks and the processes that run them."""
 
 from penstock.worker.current import CurrentJob, current_job
+from penstock.worker.endings import Cancel, Dead, Retry, Snooze
 from penstock.worker.errors import (
     AppError,
     ArgumentError,
+    Cancelled,
     ResultError,
     SoftTimeout,
     TaskError,
@@ -11,14 +13,21 @@ from penstock.worker.errors import (
     WorkerError,
 )
 from penstock.worker.registry import Registry, load_app
+from penstock.worker.retries import Retries
 from penstock.worker.task import Task, task
 
 __all__ = [
     "AppError",
     "ArgumentError",
+    "Cancel",
+    "Cancelled",
     "CurrentJob",
+    "Dead",
     "Registry",
     "ResultError",
+    "Retries",
+    "Retry",
+    "Snooze",
     "SoftTimeout",
     "Task",
     "TaskError",

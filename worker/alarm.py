@@ -1,4 +1,4 @@
-"""The soft timeout of a synchronous task: a signal that raises in the main thread."""
+"""What stops a synchronous task: a signal that raises in the main thread."""
 
 import signal
 import threading
@@ -15,14 +15,17 @@ _handler_of: Final[Callable[[int], object]] = import_module("_signal").getsignal
 
 
 class Alarm:
-    """Raises SoftTimeout in the main thread, at most once each time it is armed.
+    """Raises SoftTimeout, or what another thread asks for, at most once each time it is armed.
 
     Python runs signal handlers between bytecodes: a task within one long C call gets it afterwards.
     """
 
     def __init__(self) -> None:
         self._armed = False
+        self._owner: object = None
         self._message = ""
+        # By another thread: what to raise, and in whose time; None is whoever has it armed.
+        self._asked: tuple[object, BaseException] | None = None
         self._mask = signal.pthread_sigmask(signal.SIG_BLOCK, ()) - {signal.SIGALRM}
 
     def install(self) -> None:
@@ -31,8 +34,9 @@ class Alarm:
             signal.signal(signal.SIGALRM, self._ring)
         signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
 
-    def arm(self, seconds: float, message: str) -> None:
+    def arm(self, seconds: float, message: str, owner: object = None) -> None:
         self._message = message
+        self._owner = owner
         self._armed = True
         signal.setitimer(signal.ITIMER_REAL, seconds)
 
@@ -41,14 +45,21 @@ class Alarm:
         self._armed = False
         signal.setitimer(signal.ITIMER_REAL, 0.0)
 
-    def ring_now(self, message: str) -> None:
-        """Raise in the task that runs, if one does. For other threads."""
-        self._message = message
+    def ring_now(self, error: BaseException, owner: object = None) -> None:
+        """Raise in the task that runs: in any, or only if it is the owner's. For other threads."""
+        self._asked = (owner, error)
         main_thread = threading.main_thread().ident
         assert main_thread is not None
         signal.pthread_kill(main_thread, signal.SIGALRM)
 
     def _ring(self, signal_number: int, frame: FrameType | None) -> None:
-        if self._armed:
+        if not self._armed:
+            return
+        asked, self._asked = self._asked, None
+        if asked is not None and asked[0] in (None, self._owner):
+            self._armed = False
+            raise asked[1]
+        # What was asked for may have been meant for the task before, or come twice.
+        if signal.getitimer(signal.ITIMER_REAL)[0] == 0.0:
             self._armed = False
             raise SoftTimeout(self._message)

@@ -13,9 +13,12 @@ from penstock.protocol.replies import ErrorReply
 from penstock.worker.errors import ResultError
 from penstock.worker.link import Link
 from penstock.worker.outcomes import Outcome, Verdict, command, hopeless
+from penstock.worker.reports import Reports, output_command
 
 # What a server that cannot write just now says; the outcome is kept and sent again.
 _PASSING: Final = frozenset({"DISKFULL", "UNKNOWN", "OVERLOADED"})
+# What it printed is kept with its error.
+_FAILURES: Final = frozenset({Verdict.FAILED, Verdict.HOPELESS})
 
 
 @dataclass(slots=True)
@@ -30,9 +33,14 @@ class Answers:
     """Sends outcomes over one link and deals with the replies."""
 
     def __init__(
-        self, link: Link, say: Callable[[str], None], on_settled: Callable[[], None]
+        self,
+        link: Link,
+        reports: Reports,
+        say: Callable[[str], None],
+        on_settled: Callable[[], None],
     ) -> None:
         self._link = link
+        self._reports = reports
         self._say = say
         self._on_settled = on_settled
         self._loop = asyncio.get_running_loop()
@@ -41,7 +49,11 @@ class Answers:
         self.repeating = 0  # Outcomes that wait to be sent again.
 
     def send(self, outcome: Outcome) -> None:
-        """Send an outcome with the link's next write."""
+        """Send an outcome with the link's next write; before a failure what the job printed."""
+        attempt = (outcome.claim.id, outcome.claim.attempt)
+        printed = self._reports.end(attempt)
+        if printed and outcome.verdict in _FAILURES:
+            self._link.send(output_command(attempt, printed), _ignore)
         self.unanswered += 1
         self._link.send(command(outcome), partial(self._replied, outcome, None))
 
@@ -97,3 +109,7 @@ class Answers:
         self.unanswered -= 1
         self.send(hopeless(outcome.claim, error))
         self._link.flush()
+
+
+def _ignore(reply: Reply) -> None:
+    """Output is for people who look: nothing is to be done if the server does not take it."""

@@ -7,13 +7,16 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from penstock.config import limits
+from penstock.worker.captured import Capture
 from penstock.worker.claims import Claim
-from penstock.worker.current import RUNNING, CurrentJob
-from penstock.worker.errors import HopelessError, SoftTimeout
-from penstock.worker.executor import encoded, timeout_message
+from penstock.worker.current import RUNNING
+from penstock.worker.descriptors import StandardStreams
+from penstock.worker.errors import Cancelled, HopelessError, SoftTimeout
+from penstock.worker.executor import cancelled_message, encoded, timeout_message
 from penstock.worker.forks import ForkGuard
 from penstock.worker.note import Note
 from penstock.worker.outcomes import Outcome, failed, hopeless, released
+from penstock.worker.reports import Attempt
 from penstock.worker.runnable import Runnable
 
 _NS_PER_MS = 1_000_000
@@ -22,14 +25,24 @@ _NS_PER_MS = 1_000_000
 class AsyncJobs:
     """The async jobs of one process. Each is a task in the group that was given."""
 
-    def __init__(self, tasks: asyncio.TaskGroup, note: Note, guard: ForkGuard) -> None:
+    def __init__(
+        self,
+        tasks: asyncio.TaskGroup,
+        note: Note,
+        guard: ForkGuard,
+        streams: StandardStreams,
+        capture: Capture,
+    ) -> None:
         self._tasks = tasks
         self._note = note
         self._guard = guard
-        self._deadlines: dict[tuple[int, int], int] = {}
-        self._unbegun: set[tuple[int, int]] = set()
+        self._streams = streams
+        self._capture = capture
+        self._deadlines: dict[Attempt, int] = {}
+        self._unbegun: set[Attempt] = set()
+        self._cancelled: set[Attempt] = set()  # Told to stop, and running.
         self._outbox: deque[Outcome] = deque()
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: dict[Attempt, asyncio.Task[None]] = {}
         self._on_ended: Callable[[], None] = _nobody
 
     def tell(self, on_ended: Callable[[], None]) -> None:
@@ -42,9 +55,10 @@ class AsyncJobs:
 
     def start(self, claim: Claim, runnable: Runnable) -> None:
         """Begin a job; its outcome is among the finished ones when its end is told."""
-        self._unbegun.add((claim.id, claim.attempt))
+        attempt = (claim.id, claim.attempt)
+        self._unbegun.add(attempt)
         task = self._tasks.create_task(self._run(claim, runnable))
-        self._running.add(task)
+        self._running[attempt] = task
         task.add_done_callback(partial(self._ended, claim))
 
     def finished(self) -> Iterator[Outcome]:
@@ -54,12 +68,28 @@ class AsyncJobs:
 
     def cancel(self) -> None:
         """Cancel all jobs; what they return is of no use any more."""
-        for task in self._running:
+        for task in self._running.values():
             task.cancel()
 
+    def cancel_job(self, job_id: int, attempt: int) -> bool:
+        """Cancel a job that its owner cancelled, once; tell whether it is here."""
+        key = (job_id, attempt)
+        task = self._running.get(key)
+        if task is None:
+            return False
+        if key not in self._cancelled:
+            self._cancelled.add(key)
+            task.cancel(f"job {job_id} was cancelled")
+            if key in self._deadlines:
+                grace_end_ns = time.monotonic_ns() + limits.CANCEL_GRACE_MS * _NS_PER_MS
+                self._deadlines[key] = min(self._deadlines[key], grace_end_ns)
+                self._note_deadline()
+        return True
+
     def _ended(self, claim: Claim, task: asyncio.Task[None]) -> None:
-        self._running.discard(task)
         attempt = (claim.id, claim.attempt)
+        self._running.pop(attempt, None)
+        self._cancelled.discard(attempt)
         if attempt in self._unbegun:  # Another job cancelled it before its first step.
             self._unbegun.remove(attempt)
             self._outbox.append(released(claim))
@@ -73,8 +103,10 @@ class AsyncJobs:
         self._deadlines[attempt] = deadline_ns + limits.LEASE_GRACE_MS * _NS_PER_MS
         self._note.async_job_started()
         self._note_deadline()
-        RUNNING.set(CurrentJob(claim.id, claim.attempt, claim.queue, claim.task, deadline_ns / 1e9))
-        self._outbox.append(await self._call(claim, runnable))
+        RUNNING.set(self._capture.job(claim, deadline_ns))
+        outcome = await self._call(claim, runnable)
+        self._streams.flush()
+        self._outbox.append(outcome)
         # Not on any other way out: then the process dies, and the job must count as begun.
         del self._deadlines[attempt]
         self._note_deadline()
@@ -85,7 +117,7 @@ class AsyncJobs:
         except HopelessError as error:
             return hopeless(claim, error)
         except BaseException as error:  # Converting arguments may run the task's code, too.
-            return failed(claim, error)
+            return failed(claim, error, runnable.retries)
         scope = asyncio.timeout(claim.timeout_ms / 1000)
         try:
             async with scope:
@@ -93,11 +125,15 @@ class AsyncJobs:
         except BaseException as error:  # SystemExit, MemoryError and all: the attempt failed.
             self._guard.exit_if_forked()
             if scope.expired() and isinstance(error, TimeoutError):
-                late = SoftTimeout(timeout_message(claim))
-                return failed(claim, late.with_traceback(error.__traceback__))
-            return failed(claim, error)
+                error = SoftTimeout(timeout_message(claim)).with_traceback(error.__traceback__)
+            elif isinstance(error, asyncio.CancelledError) and self._was_told(claim):
+                error = Cancelled(cancelled_message(claim))
+            return failed(claim, error, runnable.retries)
         self._guard.exit_if_forked()
         return encoded(claim, runnable, value)
+
+    def _was_told(self, claim: Claim) -> bool:
+        return (claim.id, claim.attempt) in self._cancelled
 
     def _note_deadline(self) -> None:
         self._note.async_deadline(min(self._deadlines.values(), default=0))

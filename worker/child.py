@@ -7,7 +7,6 @@ import faulthandler
 import os
 import signal
 import socket
-import sys
 import threading
 from collections.abc import Sequence
 from functools import partial
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from penstock.config import limits
+from penstock.worker.captured import Capture
 from penstock.worker.connector import Dialling, work_connected, work_inherited
 from penstock.worker.descriptors import StandardStreams, lift
 from penstock.worker.errors import AppError, TaskError
@@ -24,6 +24,7 @@ from penstock.worker.forks import ForkGuard
 from penstock.worker.io_thread import IoThread
 from penstock.worker.note import Note, new_note_fd
 from penstock.worker.registry import load_app
+from penstock.worker.reports import Reports
 from penstock.worker.runnable import Runnables
 from penstock.worker.runtime import Claiming
 
@@ -44,7 +45,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     password = os.environ.pop(PASSWORD_VARIABLE, None)
     faulthandler.enable()
     streams = StandardStreams()
-    _line_buffered()
+    reports = Reports()
+    # Only a supervisor takes the marks out again.
+    capture = Capture(reports, marks=options.note_fd is not None)
+    streams.open(capture.stream)
     inherited = lift(options.fd) if options.fd is not None else None
     note_fd = lift(options.note_fd) if options.note_fd is not None else new_note_fd()
     report_fd = lift(options.report_fd) if options.report_fd is not None else None
@@ -56,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return Exit.UNUSABLE
 
     note, guard = Note(note_fd), ForkGuard()
-    executor = Executor(note, guard, streams)
+    executor = Executor(note, guard, streams, capture)
     io = IoThread(
         claiming=Claiming(
             tuple(options.queues), options.concurrency, prefetches=inherited is not None
@@ -66,6 +70,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         streams=streams,
         note=note,
         guard=guard,
+        capture=capture,
+        reports=reports,
     )
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signal_number, lambda *_: io.drain())
@@ -110,14 +116,6 @@ def _die_with(parent: int) -> None:
         os._exit(Exit.DRAINED)
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(_OOM_SCORE_ADJUSTMENT)
-
-
-def _line_buffered() -> None:
-    # Standard output is a pipe: without this what a task printed would be lost in a crash.
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:
-            reconfigure(line_buffering=True, errors="backslashreplace")
 
 
 def _report(fd: int | None, text: str) -> None:

@@ -7,7 +7,7 @@ from msgspec import Struct
 from penstock.protocol.reader import Reply
 
 # What the parts of a job are if the server keeps to the protocol; it is checked afterwards. More
-# may follow: how often it failed and was given back.
+# may follow.
 _Parts: TypeAlias = tuple[int, int, bytes, bytes, bytes, int]
 
 
@@ -20,6 +20,8 @@ class Claim(Struct, frozen=True, gc=False):
     task: str
     payload: bytes
     timeout_ms: int
+    failures: int = 0  # Attempts that failed, before this one.
+    releases: int = 0  # How often it was given back.
 
 
 class MalformedClaim(Exception):
@@ -40,8 +42,18 @@ def read_claims(reply: Reply) -> list[Claim]:
 def _read_claim(entry: Reply) -> Claim:
     try:
         job_id, attempt, queue, task, payload, timeout_ms = cast(_Parts, entry)[:6]
-        numbers = job_id + attempt + timeout_ms
-        claim = Claim(job_id, attempt, queue.decode(), task.decode(), payload, timeout_ms)
+        failures, releases = cast(list[int], entry)[6:8] or (0, 0)
+        numbers = job_id + attempt + timeout_ms + failures + releases
+        claim = Claim(
+            job_id,
+            attempt,
+            queue.decode(),
+            task.decode(),
+            payload,
+            timeout_ms,
+            failures,
+            releases,
+        )
     except (TypeError, ValueError, AttributeError) as error:
         raise _malformed(entry) from error
     if type(numbers) is not int or type(payload) is not bytes:

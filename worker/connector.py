@@ -44,7 +44,10 @@ async def work_inherited(runtime: Runtime, sock: socket.socket, guard: ForkGuard
     """Work over a connected socket until it closes or the work is drained."""
 
     async def open_link(on_lost: Callable[[str], None]) -> Link:
-        return await _link_over(sock, guard, on_lost)
+        link = await _link_over(sock, guard, on_lost)
+        # For the pushes that tell of cancelled jobs; nothing depends on the answer.
+        link.send(greeting(None, None), lambda _: None)
+        return link
 
     reason = await runtime.session(open_link)
     if reason is None or not runtime.busy:

@@ -6,6 +6,8 @@ from typing import Final
 
 from msgspec import Struct
 
+from penstock.worker.reports import Reports
+
 
 class CurrentJob(Struct, frozen=True, gc=False):
     """The job that the calling task runs for.
@@ -18,6 +20,20 @@ class CurrentJob(Struct, frozen=True, gc=False):
     queue: str
     task: str
     deadline: float
+    reports: Reports | None = None
+
+    def progress(self, percent: float, note: str = "") -> None:
+        """Tell how far the job is, for those who look at it while it runs.
+
+        As often as you like: the last of each second is sent. It never waits and never fails for
+        what happens to the connection; what is below 0 counts as 0 and above 100 as 100.
+        """
+        if not isinstance(percent, int | float):
+            raise TypeError(f"progress() takes a number from 0 to 100, not {percent!r:.100}")
+        if self.reports is not None:
+            # NaN, of 0 steps in 0, fails both comparisons.
+            whole = int(percent) if 0 < percent < 100 else 100 if percent >= 100 else 0
+            self.reports.progress((self.id, self.attempt), whole, str(note))
 
     @property
     def seconds_left(self) -> float:

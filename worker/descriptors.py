@@ -4,9 +4,11 @@ import contextlib
 import fcntl
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, TextIO, TypeAlias
+
+OpenStream: TypeAlias = Callable[[int], TextIO]
 
 # Tasks, and daemons they start, close "all" descriptors up to some small number.
 _LOW_FDS: Final = 64
@@ -48,6 +50,8 @@ class StandardStreams:
     """Descriptors 0 to 2 as they were, so that a task that closes them harms only itself."""
 
     def __init__(self) -> None:
+        self._open_stream: OpenStream = _open_stream
+        self._ours: tuple[TextIO, ...] = ()
         self._copies = {fd: fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 3) for fd in _STANDARD_FDS}
         self._copies = {fd: lift(copy) for fd, copy in self._copies.items()}
         self._identities = {fd: _identity(fd) for fd in _STANDARD_FDS}
@@ -59,6 +63,17 @@ class StandardStreams:
                 self._copies[2], f"penstock worker: {text}\n".encode(errors="backslashreplace")
             )
 
+    def open(self, open_stream: OpenStream) -> None:
+        """Have Python's streams for output opened like this, now and when a task closed one."""
+        self._open_stream = open_stream
+        self._reopen()
+
+    def flush(self) -> None:
+        """Write what was printed without the end of a line."""
+        for stream in self._ours:
+            with contextlib.suppress(OSError, ValueError):  # Nobody reads it, or it is closed.
+                stream.flush()
+
     def restore(self) -> None:
         """Put back what a task closed or redirected."""
         for fd in _STANDARD_FDS:
@@ -66,8 +81,11 @@ class StandardStreams:
                 os.dup2(self._copies[fd], fd)
         for stream in (sys.stdout, sys.stderr):
             if stream is None or stream.closed:
-                _reopen()
+                self._reopen()
                 return
+
+    def _reopen(self) -> None:
+        sys.stdout, sys.stderr = self._ours = self._open_stream(1), self._open_stream(2)
 
 
 def _identity(fd: int) -> tuple[int, int] | None:
@@ -78,7 +96,6 @@ def _identity(fd: int) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
-def _reopen() -> None:
+def _open_stream(fd: int) -> TextIO:
     # closefd=False: what a task closes next is again only its own object.
-    sys.stdout = open(1, "w", buffering=1, closefd=False)  # noqa: SIM115
-    sys.stderr = open(2, "w", buffering=1, closefd=False)  # noqa: SIM115
+    return open(fd, "w", buffering=1, closefd=False)

@@ -35,3 +35,11 @@ class SoftTimeout(BaseException):
     Not an `Exception`, so that a loop that logs and goes on does not swallow it. Ten seconds
     later the process is killed.
     """
+
+
+class Cancelled(BaseException):
+    """Raised inside a synchronous task whose job was cancelled: clean up and let it pass.
+
+    Not an `Exception`, for the same reason as SoftTimeout, and the process is killed as soon after.
+    In an async task the cancellation is asyncio's own.
+    """

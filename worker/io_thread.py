@@ -10,11 +10,13 @@ from typing import NoReturn
 import uvloop
 
 from penstock.worker.async_jobs import AsyncJobs
+from penstock.worker.captured import Capture
 from penstock.worker.descriptors import StandardStreams, low_numbers_taken
 from penstock.worker.executor import Executor
 from penstock.worker.exits import Exit
 from penstock.worker.forks import ForkGuard
 from penstock.worker.note import Note
+from penstock.worker.reports import Reports
 from penstock.worker.runnable import Runnables
 from penstock.worker.runtime import Claiming, Runtime
 
@@ -31,6 +33,8 @@ class IoThread:
         streams: StandardStreams,
         note: Note,
         guard: ForkGuard,
+        capture: Capture,
+        reports: Reports,
     ) -> None:
         self._claiming = claiming
         self._runnables = runnables
@@ -38,6 +42,8 @@ class IoThread:
         self._streams = streams
         self._note = note
         self._guard = guard
+        self._capture = capture
+        self._reports = reports
         self._runtime: Runtime | None = None
         self._drain_asked = False
         self._started = threading.Event()
@@ -93,7 +99,8 @@ class IoThread:
                 claiming=self._claiming,
                 runnables=self._runnables,
                 executor=self._executor,
-                async_jobs=AsyncJobs(tasks, self._note, self._guard),
+                async_jobs=AsyncJobs(tasks, self._note, self._guard, self._streams, self._capture),
+                reports=self._reports,
                 say=self._streams.say,
             )
             if self._drain_asked:

@@ -15,6 +15,7 @@ from penstock.protocol.reader import INCOMPLETE, Incomplete, Push, Reply, ReplyR
 OnReply: TypeAlias = Callable[[Reply], None]
 
 _READ_BYTES: Final = 64 * limits.KIB
+_CONGESTED_BYTES: Final = 256 * limits.KIB
 
 
 class Link(asyncio.Protocol):
@@ -37,6 +38,7 @@ class Link(asyncio.Protocol):
         self._awaited: deque[OnReply] = deque()
         self._outgoing: list[bytes] = []
         self._transport: asyncio.Transport | None = None
+        self.on_push: Callable[[Push], None] = _ignore
         self._in_use = threading.Lock()  # Held by the loop's thread unless it has lent the link.
         self._in_use.acquire()
         self.lent = False
@@ -51,6 +53,12 @@ class Link(asyncio.Protocol):
         if self._outgoing and self._transport is not None:
             self._transport.write(b"".join(self._outgoing))
             self._outgoing.clear()
+
+    @property
+    def is_congested(self) -> bool:
+        """Whether so much is unwritten that what can wait should."""
+        transport = self._transport
+        return transport is not None and transport.get_write_buffer_size() > _CONGESTED_BYTES
 
     def close(self) -> None:
         """Close after what is written has left; replies that are still due are not read."""
@@ -146,6 +154,7 @@ class Link(asyncio.Protocol):
         try:
             while (reply := self._next()) is not INCOMPLETE:
                 if isinstance(reply, Push):
+                    self.on_push(reply)
                     continue
                 if not self._awaited:
                     self._break(f"the server sent a reply to nothing: {reply!r:.100}")
@@ -168,3 +177,7 @@ class Link(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
         on_lost(reason)
+
+
+def _ignore(push: Push) -> None:
+    """Pushes that nobody knows are no concern of ours."""

@@ -12,12 +12,14 @@ _JOBS_STARTED: Final = 0
 _SYNC_JOB: Final = 1
 _SYNC_DEADLINE: Final = 2
 _ASYNC_DEADLINE: Final = 3
-_NUMBERS: Final = 4
+_STOPPED_JOB: Final = 4
+_STOPPED_DEADLINE: Final = 5
+_NUMBERS: Final = 6
 _BYTES: Final = 8 * _NUMBERS
 
 
 class Note:
-    """Four numbers, each written by one side only and read by the other.
+    """Six numbers, each written by one side only and read by the other.
 
     Deadlines are nanoseconds of the monotonic clock, which all processes share; 0 is none. After a
     deadline the supervisor kills the process.
@@ -42,7 +44,11 @@ class Note:
     @property
     def deadline_ns(self) -> int:
         """The earliest deadline of a job that runs; 0 when none runs."""
-        deadlines = (self._numbers[_SYNC_DEADLINE], self._numbers[_ASYNC_DEADLINE])
+        numbers = self._numbers
+        deadlines = [numbers[_SYNC_DEADLINE], numbers[_ASYNC_DEADLINE]]
+        stopped_deadline = numbers[_STOPPED_DEADLINE]
+        if numbers[_STOPPED_JOB] == numbers[_SYNC_JOB]:
+            deadlines.append(stopped_deadline)
         return min(filter(None, deadlines), default=0)
 
     def sync_job_started(self, job_id: int, deadline_ns: int) -> None:
@@ -54,6 +60,16 @@ class Note:
     def sync_job_ended(self) -> None:
         self._numbers[_SYNC_JOB] = 0
         self._numbers[_SYNC_DEADLINE] = 0
+
+    def sync_job_stopped(self, job_id: int, deadline_ns: int) -> None:
+        """Note that a job was told to stop, until when; it counts as long as that job runs."""
+        self._numbers[_STOPPED_JOB] = 0
+        self._numbers[_STOPPED_DEADLINE] = deadline_ns
+        self._numbers[_STOPPED_JOB] = job_id
+
+    def no_sync_job_stopped(self) -> None:
+        self._numbers[_STOPPED_JOB] = 0
+        self._numbers[_STOPPED_DEADLINE] = 0
 
     def async_job_started(self) -> None:
         self._numbers[_JOBS_STARTED] += 1

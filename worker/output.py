@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Final, TypeAlias
 
 from penstock.config import limits
+from penstock.worker.marks import MarkReader
 
-OnLine: TypeAlias = Callable[[str], None]
+OnLine: TypeAlias = Callable[[str, int | None], None]  # The job is told where that is certain.
 OnDropped: TypeAlias = Callable[[int], None]
 
 _READ_BYTES: Final = 64 * limits.KIB
@@ -74,6 +75,7 @@ class OutputDrain:
     def __init__(self, fd: int, on_line: OnLine, on_dropped: OnDropped) -> None:
         self._fd: int | None = fd
         self._quota = LineQuota()
+        self._marks = MarkReader()
         self._on_line = on_line
         self._on_dropped = on_dropped
         self._loop = asyncio.get_running_loop()
@@ -103,10 +105,16 @@ class OutputDrain:
             self._close()
             return False
         for line in self._quota.feed(data, self._loop.time()):
-            self._on_line(line)
+            self._give(line)
+        if self._quota.dropped:
+            self._marks.forget()
         if self._quota.dropped and self._telling is None:
             self._telling = self._loop.call_later(1.0, self._tell)
         return True
+
+    def _give(self, line: str) -> None:
+        for job, text in self._marks.read(line):
+            self._on_line(text, job)
 
     def _tell(self) -> None:
         self._telling = None
@@ -120,7 +128,7 @@ class OutputDrain:
         os.close(self._fd)
         self._fd = None
         for line in self._quota.end():
-            self._on_line(line)
+            self._give(line)
         if self._telling is not None:
             self._telling.cancel()
         self._tell()

@@ -119,7 +119,7 @@ class WorkerProcess:
         pipe.close()
         return OutputDrain(
             fd,
-            lambda line: self._log.line(stream, self.note, line),
+            lambda line, job: self._log.line(stream, line, job, self.note),
             lambda count: self._log.dropped(stream, count),
         )
 

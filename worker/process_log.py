@@ -24,10 +24,10 @@ class ProcessLog:
         self._log = log
         self._worker = worker
 
-    def line(self, stream: str, note: Note, line: str) -> None:
-        """Log a line with the job that ran when it was read, where that is certain."""
-        started = note.started
-        job = next(iter(started)) if started else None
+    def line(self, stream: str, line: str, job: int | None, note: Note) -> None:
+        """Log a line with the job that printed it, or else the one that runs as it is read."""
+        if job is None and (started := note.started):
+            job = next(iter(started))
         self._log.info("output", worker=self._worker, stream=stream, job=job, line=line)
 
     def dropped(self, stream: str, count: int) -> None:

@@ -24,6 +24,7 @@ class Runnable:
         self.name = task.name
         self.fn: Callable[..., Any] = task.fn
         self.is_async = task.is_async
+        self.retries = task.retry
         self._raw = task.raw
         self._decoder = None if task.raw else ArgumentDecoder(task.name, task.fn)
 

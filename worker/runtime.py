@@ -11,11 +11,12 @@ import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, TypeAlias
 
 from penstock.config import limits
 from penstock.protocol.encoding import encode_command
-from penstock.protocol.reader import INCOMPLETE, Reply
+from penstock.protocol.reader import INCOMPLETE, Push, Reply
 from penstock.protocol.replies import ErrorReply, Simple
 from penstock.worker.answers import Answers
 from penstock.worker.async_jobs import AsyncJobs
@@ -31,6 +32,7 @@ from penstock.worker.prefetch import (
     async_jobs_to_claim,
     sync_jobs_to_claim,
 )
+from penstock.worker.reports import Attempt, Reports
 from penstock.worker.runnable import Runnables
 
 OpenLink: TypeAlias = Callable[[Callable[[str], None]], Awaitable[Link]]
@@ -68,12 +70,14 @@ class Runtime:
         runnables: Runnables,
         executor: Executor,
         async_jobs: AsyncJobs,
+        reports: Reports,
         say: Say,
     ) -> None:
         self._claiming = claiming
         self._runnables = runnables
         self._executor = executor
         self._async_jobs = async_jobs
+        self._reports = reports
         self._say = say
         self._loop = asyncio.get_running_loop()
         self._times = RunTimes()
@@ -88,6 +92,7 @@ class Runtime:
         self._idle = asyncio.Event()
         self._begin_session()
         async_jobs.tell(self._async_job_ended)
+        reports.start(self._report)
 
     def _begin_session(self) -> None:
         self._link: Link | None = None
@@ -108,7 +113,8 @@ class Runtime:
         """Work over one connection; return why it was lost, or None when all work is drained."""
         self._begin_session()
         self._link = await open_link(self._lost)
-        self._answers = Answers(self._link, self._say, self._end_if_drained)
+        self._link.on_push = self._pushed
+        self._answers = Answers(self._link, self._reports, self._say, self._end_if_drained)
         self._pump()
         self._end_if_drained()
         try:
@@ -306,6 +312,35 @@ class Runtime:
             self._idle.set()
         self._pump()
         self._end_if_drained()
+
+    # --- jobs that run --------------------------------------------------------------------------
+
+    def _pushed(self, push: Push) -> None:
+        """Take what the server says on its own account; of what is unknown, nothing."""
+        match push:
+            case [b"cancel" | "cancel", int(job_id), int(attempt)]:
+                self._cancel((job_id, attempt))
+
+    def _cancel(self, attempt: Attempt) -> None:
+        if not self._async_jobs.cancel_job(*attempt):
+            self._executor.cancel(*attempt)
+
+    def _report(self) -> None:
+        """Send what jobs tell about themselves."""
+        if self._link is None:
+            self._reports.take()  # Their leases went with the connection.
+        elif not self._reports.pending:
+            return
+        elif not self._link.take_back() or self._link.is_congested:
+            self._reports.later()
+        else:
+            for report in self._reports.take():
+                self._link.send(report.command, partial(self._reported, report.attempt))
+            self._link.flush()
+
+    def _reported(self, attempt: Attempt, reply: Reply) -> None:
+        if isinstance(reply, ErrorReply) and reply.code == "CANCELLED":
+            self._cancel(attempt)
 
     # --- the main thread's turn -----------------------------------------------------------------
 

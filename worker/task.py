@@ -2,13 +2,16 @@
 
 import inspect
 import re
+import types
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Generic, ParamSpec, Protocol, TypeVar, overload
 
 from penstock.config import limits
+from penstock.worker.endings import Ending
 from penstock.worker.errors import TaskError
+from penstock.worker.retries import Retries
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -25,6 +28,7 @@ class Task(Generic[P, R]):
     name: str
     raw: bool = False
     queue: str | None = None  # Where clients submit it when they name no queue.
+    retry: Retries | None = None
 
     def __post_init__(self) -> None:
         _check(self)
@@ -42,8 +46,8 @@ class Task(Generic[P, R]):
 
     @property
     def returns(self) -> object:
-        """The annotation of the result, `Any` when there is none."""
-        return annotations(self.fn).get("return", typing.Any)
+        """The annotation of the result, `Any` when there is none; without Retry and its like."""
+        return _without_endings(annotations(self.fn).get("return", typing.Any))
 
     def __repr__(self) -> str:
         return f"<task {self.name}: {_place(self.fn)}>"
@@ -65,7 +69,11 @@ def task(fn: Callable[P, R], /) -> Task[P, R]: ...
 
 @overload
 def task(
-    *, name: str | None = None, raw: bool = False, queue: str | None = None
+    *,
+    name: str | None = None,
+    raw: bool = False,
+    queue: str | None = None,
+    retry: Retries | None = None,
 ) -> TaskDecorator: ...
 
 
@@ -76,11 +84,13 @@ def task(
     name: str | None = None,
     raw: bool = False,
     queue: str | None = None,
+    retry: Retries | None = None,
 ) -> Task[P, R] | TaskDecorator:
     """Declare a function as a task; it stays callable as itself.
 
     Arguments and results are JSON, checked against the annotations. A raw task takes the payload
-    as bytes and returns bytes.
+    as bytes and returns bytes. `retry` says how its jobs are tried again, where their submissions
+    do not.
 
     Raises:
         TaskError: the function cannot be a task, or a name is not one.
@@ -88,7 +98,7 @@ def task(
 
     def declare(function: Callable[P, R]) -> Task[P, R]:
         own_name = getattr(function, "__name__", type(function).__name__)
-        return Task(function, own_name if name is None else name, raw, queue)
+        return Task(function, own_name if name is None else name, raw, queue, retry)
 
     if fn is None:
         # A decorator is generic over the function it is given, which a closure cannot say.
@@ -111,6 +121,18 @@ def annotations(fn: Callable[..., object]) -> dict[str, object]:
         ) from error
 
 
+def _without_endings(annotation: object) -> object:
+    """Take out of a union what never becomes a result."""
+    if typing.get_origin(annotation) not in (typing.Union, types.UnionType):
+        return annotation
+    kinds = [kind for kind in typing.get_args(annotation) if not _is_ending(kind)]
+    return typing.Union[tuple(kinds)] if kinds else None  # noqa: UP007
+
+
+def _is_ending(kind: object) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Ending)
+
+
 def _check(declared: Task[P, R]) -> None:
     fn = declared.fn
     if not callable(fn):
@@ -121,6 +143,11 @@ def _check(declared: Task[P, R]) -> None:
                 f"{_place(fn)}: {value!r} is no {kind} name: use 1 to {limits.NAME_BYTES_MAX} of "
                 "the characters A-Z a-z 0-9 _ . : / @ + -"
             )
+    if declared.retry is not None and not isinstance(declared.retry, Retries):
+        raise TaskError(
+            f"{_place(fn)}: retry={declared.retry!r:.100} is no policy; write it as "
+            "retry=Retries(attempts=5, base=2, cap=60)"
+        )
     if inspect.isgeneratorfunction(fn) or inspect.isasyncgenfunction(fn):
         raise TaskError(f"{_place(fn)}: a task returns one value and must not be a generator")
     if declared.raw:

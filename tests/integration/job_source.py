@@ -25,7 +25,13 @@ class GivenJob:
     verdict: str = ""
     data: bytes = b""
     worker: str = ""
+    failures: int = 0
+    # As the worker said: how long to wait for the next attempt, how far it is, what it printed.
+    after_ms: int | None = None
+    progress: list[tuple[int, str]] = field(default_factory=list)
+    printed: str = ""
     given: asyncio.Event = field(default_factory=asyncio.Event)
+    reported: asyncio.Event = field(default_factory=asyncio.Event)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     def end(self, verdict: str, data: bytes) -> None:
@@ -42,13 +48,16 @@ class JobSource:
         self.connections: list[SourceConnection] = []
         # The next error replies to JOB.COMPLETE, before it is accepted.
         self.refusals: deque[bytes] = deque()
+        # Jobs that are to stop, of which the worker learns when it reports.
+        self.refused_reports: set[int] = set()
         self.hellos: list[list[bytes]] = []
         self.hello_reply: bytes = b"*0\r\n"
         self.commands: list[list[bytes]] = []
         self.keep_commands = True
+        self.failures = 0  # Of the jobs that are added from now on, before their first attempt.
 
     def add(self, task: str, payload: bytes = b"", timeout_ms: int = TIMEOUT_MS) -> GivenJob:
-        job = GivenJob(len(self.jobs) + 1, task, payload, timeout_ms)
+        job = GivenJob(len(self.jobs) + 1, task, payload, timeout_ms, failures=self.failures)
         self.jobs[job.id] = job
         self.waiting.append(job.id)
         for connection in self.connections:
@@ -60,6 +69,12 @@ class JobSource:
         job = self.add(task, payload, timeout_ms)
         await job.ended.wait()
         return job
+
+    def cancel(self, job: GivenJob) -> None:
+        """Have the worker told that holds a job."""
+        for connection in self.connections:
+            if job.id in connection.held:
+                connection.cancel(job)
 
     def connection(self) -> "SourceConnection":
         return SourceConnection(self)
@@ -94,6 +109,7 @@ class SourceConnection(asyncio.Protocol):
         self._replies: deque[bytes | None] = deque()
         self._claim_count = 0
         self._stopped = False
+        self._holds = False
         self._parked: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -133,10 +149,25 @@ class SourceConnection(asyncio.Protocol):
                 self.source.waiting.append(job_id)
         self.held.clear()
 
+    def hold_claims(self) -> None:
+        """Give no jobs until `give_claims`, so that many are given at once."""
+        self._holds = True
+
+    def give_claims(self) -> None:
+        self._holds = False
+        self.answer_claim()
+
     def answer_claim(self) -> None:
+        if self._holds:
+            return
         if self._claim_count and self.source.waiting and not self.transport.is_closing():
             self._fill_claim(array(list(self._take())))
             self._write()
+
+    def cancel(self, job: GivenJob) -> None:
+        """Tell the worker to stop a job of its own."""
+        push = b">3\r\n$6\r\ncancel\r\n:%d\r\n:%d\r\n" % (job.id, job.attempt)
+        self.transport.write(push)
 
     def _take(self) -> Iterator[bytes]:
         for _ in range(min(self._claim_count, len(self.source.waiting))):
@@ -147,7 +178,7 @@ class SourceConnection(asyncio.Protocol):
             self.held.add(job.id)
             task = job.task.encode()
             about = (job.id, job.attempt, b"default", task, job.payload, job.timeout_ms)
-            yield claimed_job(*about, (0, 0))
+            yield claimed_job(*about, (job.failures, 0))
 
     def _fill_claim(self, reply: bytes) -> None:
         self._claim_count = 0
@@ -173,10 +204,13 @@ class SourceConnection(asyncio.Protocol):
             self._claim(words)
         elif verb == b"HELLO":
             self.source.hellos.append(words)
-            self.worker = words[-1].decode()
+            if b"SETNAME" in words:
+                self.worker = words[-1].decode()
             self._replies.append(self.source.hello_reply)
         elif verb == b"JOB.COMPLETE" and self.source.refusals:
             self._replies.append(self.source.refusals.popleft())
+        elif verb in (b"JOB.PROGRESS", b"JOB.OUTPUT"):
+            self._replies.append(self._report(verb, words))
         else:
             self._end_job(verb, words)
             self._replies.append(OK)
@@ -191,14 +225,31 @@ class SourceConnection(asyncio.Protocol):
         self._parked = asyncio.get_running_loop().call_later(wait_ms / 1000, self._claim_ended)
         self.answer_claim()
 
+    def _report(self, verb: bytes, words: list[bytes]) -> bytes:
+        job = self.source.jobs[int(words[0])]
+        if job.id not in self.held or job.attempt != int(words[1]):
+            return b"-LEASELOST it ended\r\n"
+        if job.id in self.source.refused_reports:
+            return b"-CANCELLED it is to stop\r\n"
+        if verb == b"JOB.OUTPUT":
+            job.printed += words[2].decode()
+        else:
+            job.progress.append((int(words[2]), words[3].decode() if len(words) > 3 else ""))
+        job.reported.set()
+        return OK
+
     def _end_job(self, verb: bytes, words: list[bytes]) -> None:
         job = self.source.jobs[int(words[0])]
         assert job.attempt == int(words[1])
         self.held.discard(job.id)
+        if words[-2] in (b"AFTER", b"DELAY"):
+            job.after_ms = int(words[-1])
         if verb == b"JOB.RELEASE":
-            self.source.waiting.append(job.id)
+            if job.after_ms is None:
+                self.source.waiting.append(job.id)
+            else:
+                job.end("snoozed", b"")
             return
         verdict = {b"JOB.COMPLETE": "completed", b"JOB.FAIL": "failed"}[verb]
-        if words[-1] == b"DEAD":
-            verdict = "dead"
+        verdict = {b"DEAD": "dead", b"CANCEL": "cancelled"}.get(words[-1], verdict)
         job.end(verdict, words[2] if len(words) > 2 else b"")

@@ -13,14 +13,17 @@ ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = """
 import os, signal, threading
 from queue import Empty, SimpleQueue
+from penstock.worker.captured import Capture
 from penstock.worker.descriptors import StandardStreams
 from penstock.worker.executor import Executor
 from penstock.worker.forks import ForkGuard
 from penstock.worker.note import Note, new_note_fd
+from penstock.worker.reports import Reports
 
 idle, handled = SimpleQueue(), SimpleQueue()
 os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-executor = Executor(Note(new_note_fd()), ForkGuard(), StandardStreams())
+capture = Capture(Reports(), marks=False)
+executor = Executor(Note(new_note_fd()), ForkGuard(), StandardStreams(), capture)
 signal.signal(signal.SIGTERM, lambda *_: handled.put(True))
 
 def drive():

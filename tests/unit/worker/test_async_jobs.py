@@ -6,10 +6,13 @@ from collections.abc import Iterator
 import pytest
 
 from penstock.worker.async_jobs import AsyncJobs
+from penstock.worker.captured import Capture
 from penstock.worker.claims import Claim
+from penstock.worker.descriptors import StandardStreams
 from penstock.worker.forks import ForkGuard
 from penstock.worker.note import Note, new_note_fd
 from penstock.worker.outcomes import Verdict
+from penstock.worker.reports import Reports
 from penstock.worker.runnable import Runnable
 from penstock.worker.task import task
 
@@ -34,7 +37,9 @@ async def test_a_job_that_another_cancels_has_an_outcome(
 ) -> None:
     """Even before its first step, when nothing of it runs that could tell."""
     async with asyncio.TaskGroup() as tasks:
-        jobs = AsyncJobs(tasks, note, ForkGuard())
+        jobs = AsyncJobs(
+            tasks, note, ForkGuard(), StandardStreams(), Capture(Reports(), marks=False)
+        )
         jobs.start(Claim(1, 1, "default", "nap", b"", 1_000), Runnable(nap))
         for _ in range(turns):
             await asyncio.sleep(0)

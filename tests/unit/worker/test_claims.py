@@ -15,7 +15,7 @@ def test_a_claim_is_read() -> None:
 def test_what_a_newer_server_adds_to_a_claim_is_passed_over() -> None:
     reply: Reply = [[7, 2, b"default", b"echo", b"", 300, 1, 0, b"new"]]
 
-    assert read_claims(reply) == [Claim(7, 2, "default", "echo", b"", 300)]
+    assert read_claims(reply) == [Claim(7, 2, "default", "echo", b"", 300, 1, 0)]
 
 
 def test_no_claims_are_none() -> None:

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 import pytest
 
 from penstock.worker.arguments import Arguments
+from penstock.worker.captured import Capture
 from penstock.worker.claims import Claim
 from penstock.worker.descriptors import StandardStreams
 from penstock.worker.executor import Executor, Job
 from penstock.worker.forks import ForkGuard
 from penstock.worker.note import Note, new_note_fd
 from penstock.worker.outcomes import Verdict
+from penstock.worker.reports import Reports
 from penstock.worker.runnable import Runnable
 from penstock.worker.task import task
 
@@ -43,7 +45,7 @@ def note() -> Iterator[Note]:
 @pytest.fixture
 def executor(note: Note) -> Iterator[Executor]:
     handler = signal.getsignal(signal.SIGALRM)
-    yield Executor(note, ForkGuard(), StandardStreams())
+    yield Executor(note, ForkGuard(), StandardStreams(), Capture(Reports(), marks=False))
     signal.signal(signal.SIGALRM, handler)
 
 
