@@ -391,7 +391,7 @@ class Broker:
         queue.counters.submitted += 1
         queue.waiting_bytes += job.payload_bytes
         if job.expires_at is not None:
-            self._next_expiry = min(self._next_expiry or job.expires_at, job.expires_at)
+            self._look_for_expired(job.expires_at)
         if blocked:
             queue.blocked_count += 1
         elif queue.is_purged(job):
@@ -402,7 +402,7 @@ class Broker:
             queue.scheduled_count += 1
             self._schedule.add(job)
         if queue.terms.is_bounded:
-            self.rooms.drop_excess(queue, job.submitted_at)
+            self.rooms.stored(queue)
 
     def duplicate(self, submission: Submission, holder: KeyHolder) -> None:
         """Take note that a submission met its key again and made no job."""
@@ -420,7 +420,7 @@ class Broker:
         queue = self._ready.queues[job.queue]
         queue.blocked_count -= 1
         queue.add(job.state, 1)
-        if self.revisions.moved(job.id, job.state) or queue.is_purged(job):
+        if self.revisions.moved(job) or queue.is_purged(job):
             return
         if job.state is State.SCHEDULED:
             self._schedule.add(job)
@@ -446,7 +446,7 @@ class Broker:
         job = change.job
         match change.cause:
             case Cause.CLAIM:
-                pass  # In effect since it was decided.
+                self._attempts.written(job)  # In effect since it was decided.
             case Cause.FALL_DUE:
                 self._fallen_due(job)
             case Cause.COMPLETE:
@@ -467,23 +467,31 @@ class Broker:
             case Cause.CANCEL | Cause.EXPIRE:
                 if not self.revisions.apply(change):
                     self._end_attempt(change)
+                self.rooms.ended(job)
                 self._finish(job.id, ended_early(job))
                 self.losses.append(change)
             case Cause.REDRIVE | Cause.REJOIN:
                 self.revisions.apply(change)
             case None:
-                stop = None if self.revisions.apply(change) else self._attempts.stopped(job)
-                if stop is not None:
-                    self._effects.append(stop)
+                if not self.revisions.apply(change):
+                    self._attempts.written(job)
+                    stop = self._attempts.stopped(job)
+                    self._effects.extend([] if stop is None else [stop])
             case _:
                 raise AssertionError(f"{change.cause} is not a change of the broker's")
 
     def undo(self, change: Change, now: Instant) -> None:
         """Forget a change that could not be written; a claim stands, and is written later."""
         if self.revisions.undo(change):
+            self.rooms.ended(change.job)
+            if change.cause is Cause.EXPIRE:
+                self._look_for_expired(now)
             return
         if change.cause is Cause.FALL_DUE:
-            self._schedule.put_back(change.job.id)
+            if self.revisions.is_changing(change.job):
+                del self._schedule.falling_due[change.job.id]
+            else:
+                self._schedule.put_back(change.job.id)
         else:
             self._attempts.undo(change, now)
 
@@ -501,6 +509,7 @@ class Broker:
         return (
             self._ready.has_questions
             or self._schedule.has_questions
+            or self.rooms.has_questions
             or self.administration.has_questions
         )
 
@@ -508,6 +517,8 @@ class Broker:
         """Put the questions that the windows have into a batch."""
         batch.heads = self._ready.questions()
         batch.due = self._schedule.question()
+        if self.rooms.has_questions:
+            batch.tails = self.rooms.questions()
         if self.administration.has_questions:
             self.administration.ask(batch)
 
@@ -515,6 +526,8 @@ class Broker:
         elsewhere = self.revisions.elsewhere
         for question, jobs in zip(batch.heads, commit.heads, strict=True):
             self._ready.answer(question, jobs, elsewhere=elsewhere)
+        for asked, jobs in zip(batch.tails, commit.tails, strict=True):
+            self.rooms.answer(asked, jobs, batch.now)
         if batch.due is not None:
             self._schedule.answer(batch.due, commit.due, elsewhere=self.revisions.job_ids)
         for (name, state), count in commit.removed.items():
@@ -527,6 +540,7 @@ class Broker:
         self._ready.ask_again(batch.heads)
         if batch.due is not None:
             self._schedule.ask_again()
+        self.rooms.ask_again(batch.tails)
         self.administration.ask_again(batch)
 
     def take_changes(self) -> list[Change]:
@@ -572,7 +586,7 @@ class Broker:
         del self._schedule.falling_due[job.id]
         queue = self._ready.queue(job.queue)
         queue.scheduled_count -= 1
-        if self.revisions.moved(job.id, State.READY) or queue.is_purged(job):
+        if self.revisions.moved(job) or queue.is_purged(job):
             queue.ready_count += 1
         else:
             self._ready.add(job, None)
@@ -581,6 +595,10 @@ class Broker:
         jobs, self._ready.outdated = self._ready.outdated, []
         for job in jobs:
             self.revisions.expire(job, now)
+
+    def _look_for_expired(self, at: Instant) -> None:
+        if self._next_expiry is None or at < self._next_expiry:
+            self._next_expiry = at
 
     def _stop_timer(self, claimant: Claimant) -> None:
         if claimant.timer is not None:

@@ -96,12 +96,6 @@ class Lanes:
         """Return how many jobs of each tenant run."""
         return self._running
 
-    def last(self) -> Job | None:
-        """Return the job that would run last of those in memory."""
-        ends = [window.last() for window in (self._main, *self._lanes.values())]
-        last = max((job for job in ends if job is not None), key=_place, default=None)
-        return last
-
     def running_count(self, tenant: str) -> int:
         return self._running.get(tenant, 0)
 
@@ -412,10 +406,6 @@ class Lanes:
     def _let_go(self, jobs: Sequence[Job]) -> None:
         for job in jobs:
             self._pushed_out(job)
-
-
-def _place(job: Job) -> Position:
-    return job.rank, job.id
 
 
 def _is_behind(position: Position | None, horizon: Position | None) -> bool:

@@ -60,10 +60,6 @@ class Window:
             self._front = 0
         return entry[2]
 
-    def last(self) -> Job | None:
-        """Return the job that would run last of those in memory."""
-        return self._entries[-1][2] if len(self) else None
-
     def index(self, position: Position) -> int | None:
         """Return how many jobs sort before a position; None if memory cannot tell."""
         if not self.complete and (self.horizon is None or position > self.horizon):

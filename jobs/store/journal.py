@@ -155,8 +155,12 @@ class Journal:
         self, submission: Submission, freeing: Change, settled: SubmissionSettled
     ) -> None:
         """Store a new job with one and the same commit that takes its key from another."""
-        self.submit(submission, settled)
-        self.record([freeing])
+        pending = self._open_run()
+        pending.submissions.append((submission, settled))
+        pending.changes.append(freeing)
+        pending.changes_count += 2
+        pending.bytes_count += len(submission.payload)
+        self._wake.set()
 
     def configure(self, changes: Sequence[SettingsChange]) -> None:
         """Write what is set for queues, in this order."""
@@ -410,11 +414,12 @@ class Journal:
                 self._broker.undo(change, batch.now)
         taken.changes = [change for change in taken.changes if change.freed_key is None]
         kept = _batch_of(taken, batch.now)
-        kept.heads, kept.due, kept.sizes, kept.tags = (
+        kept.heads, kept.due, kept.sizes, kept.tags, kept.tails = (
             batch.heads,
             batch.due,
             batch.sizes,
             batch.tags,
+            batch.tails,
         )
         return kept
 

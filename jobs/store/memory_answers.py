@@ -22,6 +22,10 @@ def answer(kept: KeptJobs, batch: Batch, commit: Commit) -> None:
     """Answer the questions of a batch."""
     by_id = kept.by_id
     commit.heads = [_head(kept, question) for question in batch.heads]
+    commit.tails = [
+        list(kept.jobs(kept.ready(asked.queue).after(None)))[: -asked.jobs_max - 1 : -1]
+        for asked in batch.tails
+    ]
     if batch.due is not None:
         due = kept.scheduled.after(batch.due.after)
         commit.due = list(kept.jobs(islice(due, batch.due.jobs_max)))

@@ -131,6 +131,13 @@ class HeadQuestion(Struct, frozen=True, gc=False):
     without: frozenset[str] = frozenset()
 
 
+class TailQuestion(Struct, frozen=True, gc=False):
+    """The last ready jobs of a queue by (rank, id), the very last first."""
+
+    queue: QueueName
+    jobs_max: int
+
+
 class DueQuestion(Struct, frozen=True, gc=False):
     """The first scheduled jobs of all queues, by (due_at, id), strictly after a position."""
 
@@ -178,6 +185,7 @@ class Batch(Struct):
     settings: list[tuple[QueueName, bytes | None]] = field(default_factory=list)
 
     heads: list[HeadQuestion] = field(default_factory=list)
+    tails: list[TailQuestion] = field(default_factory=list)
     due: DueQuestion | None = None
     expiring: ExpiringQuestion | None = None
     payloads: list[JobId] = field(default_factory=list)
@@ -236,6 +244,7 @@ class Commit(Struct):
     blocked: frozenset[JobId] = frozenset()
     promoted: Sequence[Job] = ()
     heads: Sequence[Sequence[Job]] = ()
+    tails: Sequence[Sequence[Job]] = ()
     due: Sequence[Job] = ()
     expiring: Sequence[Job] = ()
     payloads: Mapping[JobId, bytes] = field(default_factory=dict)

@@ -13,6 +13,7 @@ from penstock.jobs.store.port import (
     PositionQuestion,
     Removal,
     Store,
+    TailQuestion,
 )
 from tests.store.asking import due_of, finish, head_of, ids, submit
 from tests.store.records import (
@@ -221,6 +222,22 @@ def of_tenants(tenants: str) -> list[Job]:
         a_job(i, tenant=None if tenant == "-" else tenant)
         for i, tenant in enumerate(tenants, start=1)
     ]
+
+
+async def test_a_tail_begins_with_the_job_that_would_run_last(store: Store) -> None:
+    await submit(
+        store,
+        a_job(1, rank=5, tenant="a"),
+        a_job(2, rank=-5),
+        a_job(3, rank=5),
+        scheduled(a_job(4), due_at=NOW),
+        a_job(5, rank=4, tenant="b"),
+    )
+
+    asked = [TailQuestion(QUEUE, 3), TailQuestion(QUEUE, 9), TailQuestion(QueueName("none"), 9)]
+    commit = await store.commit(Batch(tails=asked))
+
+    assert [ids(tail) for tail in commit.tails] == [[3, 1, 5], [3, 1, 5, 2], []]
 
 
 async def test_a_peek_is_a_head_that_is_answered_apart(store: Store) -> None:

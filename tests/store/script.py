@@ -20,6 +20,7 @@ from penstock.jobs.store.port import (
     Removal,
     Snapshot,
     Submission,
+    TailQuestion,
 )
 from tests.store.records import (
     NOW,
@@ -115,6 +116,7 @@ class Writer:
             outcomes=job_ids,
             heads=heads,
             peeks=heads[:1],
+            tails=[TailQuestion(head.queue, head.jobs_max) for head in heads],
             due=DueQuestion(None, 1000),
             expiring=ExpiringQuestion(INSTANTS[-1], 1000),
             listings=[ListQuestion(JobFilter(), JobId(0), 1000, 1000)],
@@ -255,6 +257,7 @@ def comparable(commit: Commit) -> tuple[object, ...]:
         sorted(commit.promoted, key=lambda job: job.id),
         [list(head) for head in commit.heads],
         [list(head) for head in commit.peeks],
+        [list(tail) for tail in commit.tails],
         list(commit.due),
         list(commit.expiring),
         list(commit.positions),

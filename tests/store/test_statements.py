@@ -62,6 +62,14 @@ def test_a_position_within_equals_is_found_and_not_searched(
     assert not [step for step in plan if "TEMP B-TREE" in step]
 
 
+def test_the_last_jobs_are_found_from_the_end() -> None:
+    plan = plan_of(SQL["select_tail"])
+
+    steps = [step for step in plan if step.startswith("SEARCH jobs")]
+    assert steps == ["SEARCH jobs USING INDEX jobs_ready (queue_id=? AND <expr>=?)"] * 2
+    assert not [step for step in plan if "TEMP B-TREE" in step]
+
+
 @pytest.mark.parametrize(
     ("way", "step"),
     [

@@ -1,11 +1,11 @@
-"""The front of a queue's ready jobs: of all, of one tenant, of all but some tenants."""
+"""The front of a queue's ready jobs: of all, of one tenant, of all but some; and their end."""
 
 import sqlite3
 from collections.abc import Sequence
 from typing import Final
 
 from penstock.jobs.model import Job
-from penstock.jobs.store.port import HeadQuestion
+from penstock.jobs.store.port import HeadQuestion, TailQuestion
 from penstock.jobs.store.sqlite.job_rows import decode_jobs
 from penstock.jobs.store.sqlite.queues import QueueNumbers
 from penstock.jobs.store.sqlite.rows import Front, decode_fronts, encode_ids, encode_texts
@@ -34,6 +34,17 @@ def head(
         else:
             statement, asked = "select_head_of_tenant", (*place, question.tenant)
     (rows,) = connection.execute(SQL[statement], asked).fetchone()
+    return decode_jobs(rows, queues.names)
+
+
+def tail(
+    connection: sqlite3.Connection, queues: QueueNumbers, question: TailQuestion
+) -> Sequence[Job]:
+    """Answer a tail question."""
+    queue_id = queues.ids.get(question.queue)
+    if queue_id is None:
+        return ()
+    (rows,) = connection.execute(SQL["select_tail"], (queue_id, question.jobs_max)).fetchone()
     return decode_jobs(rows, queues.names)
 
 

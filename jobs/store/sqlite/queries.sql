@@ -236,6 +236,19 @@ FROM (
     LIMIT ?4
 ) AS jobs
 
+-- name: select_tail
+-- The last ?2 ready jobs of queue ?1, the very last first.
+SELECT json_group_array($job)
+FROM (
+    SELECT * FROM jobs INDEXED BY jobs_ready
+    WHERE state = 1 AND queue_id = ?1 AND (tenant IS NULL) = 1
+    UNION ALL
+    SELECT * FROM jobs INDEXED BY jobs_ready
+    WHERE state = 1 AND queue_id = ?1 AND (tenant IS NULL) = 0
+    ORDER BY rank DESC, id DESC
+    LIMIT ?2
+) AS jobs
+
 -- name: select_head_of_tenant
 -- The same of tenant ?5 alone.
 SELECT json_group_array($job)

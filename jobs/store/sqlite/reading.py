@@ -15,7 +15,7 @@ from penstock.jobs.store.port import (
     JobRecord,
     PositionQuestion,
 )
-from penstock.jobs.store.sqlite.heads import START, head
+from penstock.jobs.store.sqlite.heads import START, head, tail
 from penstock.jobs.store.sqlite.job_rows import decode_jobs
 from penstock.jobs.store.sqlite.listing import list_jobs
 from penstock.jobs.store.sqlite.queues import QueueNumbers
@@ -32,6 +32,7 @@ from penstock.jobs.store.sqlite.statements import SQL
 def asks_anything(batch: Batch) -> bool:
     return bool(
         batch.heads
+        or batch.tails
         or batch.due is not None
         or batch.expiring is not None
         or batch.payloads
@@ -49,18 +50,26 @@ def answer(
     connection: sqlite3.Connection, queues: QueueNumbers, batch: Batch, commit: Commit
 ) -> None:
     """Answer the questions of a batch."""
-    if batch.heads:
-        commit.heads = [head(connection, queues, question) for question in batch.heads]
-    if batch.due is not None:
-        commit.due = _due(connection, queues, batch.due)
-    if batch.expiring is not None:
-        commit.expiring = _expiring(connection, queues, batch.expiring)
     if batch.payloads:
         commit.payloads = _blobs(connection, "payload", batch.payloads)
     if batch.records:
         commit.records = _records(connection, queues.names, batch.records)
     if batch.outcomes:
         commit.outcomes = _outcomes(connection, queues.names, batch.outcomes)
+    if batch.due is not None:
+        commit.due = _due(connection, queues, batch.due)
+    if batch.expiring is not None:
+        commit.expiring = _expiring(connection, queues, batch.expiring)
+    _answer_about_queues(connection, queues, batch, commit)
+
+
+def _answer_about_queues(
+    connection: sqlite3.Connection, queues: QueueNumbers, batch: Batch, commit: Commit
+) -> None:
+    if batch.heads:
+        commit.heads = [head(connection, queues, question) for question in batch.heads]
+    if batch.tails:
+        commit.tails = [tail(connection, queues, question) for question in batch.tails]
     if batch.peeks:
         commit.peeks = [head(connection, queues, question) for question in batch.peeks]
     if batch.positions:
