@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from msgspec.structs import replace
 
 from penstock.jobs.changes import Change, SettingsChange, Settled
+from penstock.jobs.errors import NoQueue
 from penstock.jobs.model import Job, JobId, QueueName, State
 from penstock.jobs.policy import Policy
 from penstock.jobs.queue import NOTHING_SET, Queue
@@ -20,6 +21,7 @@ from penstock.jobs.queue_settings import (
     Terms,
     changed,
     decode_settings,
+    layer_of,
     terms_of,
 )
 from penstock.jobs.ready import Ready
@@ -97,6 +99,19 @@ class Administration:
 
     # --- what people ask -----------------------------------------------------------------------
 
+    def queue(self, name: QueueName) -> Queue:
+        """Return a queue that is, or is on its way to the store. Raises NoQueue."""
+        queue = self._ready.queues.get(name)
+        if queue is None or not (
+            queue.is_known or queue.admitted_count or queue.name in self._decided
+        ):
+            raise NoQueue(name)
+        return queue
+
+    def layer(self, queue: Queue) -> QueueSettings:
+        """Return what is set for a queue, by QUEUE.SET or in the settings file."""
+        return layer_of(self._book.defaults(queue.name), queue.settings)
+
     def set(
         self,
         name: QueueName,
@@ -154,6 +169,7 @@ class Administration:
 
     def delete(self, queue: Queue, settled: Settled) -> None:
         """Forget what is set for a queue, and the queue if nothing is in it."""
+        queue.is_being_deleted = True
         self._decide(queue, None, settled)
 
     def reorder(self, queue: Queue, jobs: Sequence[Job], settled: Settled | None = None) -> None:
@@ -199,7 +215,7 @@ class Administration:
         self._measure_if_needed(queue)
         self._note_unfinished(queue)
         self._ready.ended(queue)
-        if change.settings is None and queue.is_unused:
+        if queue.is_being_deleted and queue.is_unused:
             self._ready.forget(queue)
 
     def undo(self, change: SettingsChange) -> None:

@@ -95,6 +95,11 @@ class Queue:
         return self._is_empty and not self.admitted_count
 
     @property
+    def is_in_use(self) -> bool:
+        """Say whether it holds jobs that are not finished, or some are on their way to it."""
+        return bool(self.waiting_count or self.claimed_count or self.admitted_count)
+
+    @property
     def _is_empty(self) -> bool:
         return not (
             self.waiting_count

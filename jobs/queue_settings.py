@@ -161,7 +161,7 @@ def settings_from_file(given: Mapping[str, object]) -> QueueSettings:
 
 def terms_of(policy: Policy, defaults: QueueSettings, stored: QueueSettings) -> Terms:
     """Put the three layers together: *stored*, over *defaults* of the file, over the policy."""
-    layer = _merged(defaults, stored)
+    layer = layer_of(defaults, stored)
     return Terms(
         order=layer.order or Order.STRICT,
         ageing_ms=layer.ageing_ms or 0,
@@ -210,7 +210,7 @@ def _retry(layer: QueueSettings, policy: RetryPolicy) -> RetryPolicy:
     return RetryPolicy(base_ms, cap_ms, policy.jitter if jitter is None else jitter)
 
 
-def _merged(lower: QueueSettings, upper: QueueSettings) -> QueueSettings:
+def layer_of(lower: QueueSettings, upper: QueueSettings) -> QueueSettings:
     """Return one layer for two; what replaces another setting in the upper does so in the lower."""
     if upper.order is not None and upper.order is not Order.AGEING:
         lower = replace(lower, ageing_ms=None)
@@ -305,7 +305,7 @@ def changed(
     values = {**msgspec.structs.asdict(settings), **changes, **_order_changes(settings, changes)}
     values["weights"] = _weights(settings.weights, weights)
     result = QueueSettings(**values)
-    merged = _merged(defaults or QueueSettings(), result)
+    merged = layer_of(defaults or QueueSettings(), result)
     if weights and any(weights.values()) and merged.order is not Order.FAIR:
         raise Invalid("WEIGHT counts in a fair order only; say ORDER fair too")
     if merged.order is Order.AGEING and merged.ageing_ms is None:

@@ -8,19 +8,19 @@ whoever else waits for that commit waits for no more than one slice.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 import anyio
 import structlog
 from anyio.abc import TaskGroup, TaskStatus
 
 from penstock.config.limits import CHORES_MAX
-from penstock.jobs.changes import Settled
-from penstock.jobs.errors import Overloaded
+from penstock.jobs.errors import Draining, Overloaded
 from penstock.jobs.model import Job, JobId
 from penstock.jobs.store.journal import Journal
 from penstock.jobs.store.port import (
     HeadQuestion,
+    JobEnd,
     Listing,
     ListQuestion,
     Purged,
@@ -30,8 +30,10 @@ from penstock.jobs.store.port import (
 
 _log = structlog.get_logger("penstock.chores")
 
-Work = Callable[[], Awaitable[None]]
+Work = Callable[[], Awaitable[int | None]]  # Returns how many jobs it was about, for the log.
 Told = TypeVar("Told")
+
+_NO_JOB: Final = JobId(0)
 
 
 class Chores:
@@ -57,7 +59,10 @@ class Chores:
 
         Raises:
             Overloaded: too many are under way; nothing happened.
+            Draining: none is begun any more.
         """
+        if self._is_stopped:
+            raise Draining
         self.check_room()
         self._begin(name, work)
 
@@ -97,14 +102,14 @@ class Chores:
     async def _do(self, name: str, work: Work) -> None:
         _log.info("chore started", chore=name)
         try:
-            await work()
+            jobs_count = await work()
         except StoreError as error:
             _log.warning("chore cut off by the store", chore=name, reason=str(error))
         except Exception:
             # Our mistake, and no reason to stop serving: what is on record is tried at the start.
             _log.exception("chore failed", chore=name)
         else:
-            _log.info("chore ended", chore=name)
+            _log.info("chore ended", chore=name, jobs=jobs_count)
         finally:
             self.count -= 1
             self._on_record.discard(name)
@@ -140,7 +145,11 @@ class Answer(Generic[Told]):
 
 
 async def ask_list(journal: Journal, question: ListQuestion) -> Listing:
-    """List jobs. Raises StoreError."""
+    """List jobs. Raises StoreError.
+
+    They are as they were with some commit, and may have changed since. What is to be decided about
+    them is decided in the callback of `Journal.list_jobs`, before anything else can happen.
+    """
     answer: Answer[Listing] = Answer()
     journal.list_jobs(question, answer)
     return await answer.wait()
@@ -167,8 +176,8 @@ async def purge_slice(journal: Journal, asked: PurgeSlice) -> Purged:
     return await answer.wait()
 
 
-async def durable(decide: Callable[[Settled], None]) -> None:
-    """Wait until what is decided with a listener is durable. Raises StoreError."""
-    answer: Answer[None] = Answer()
-    decide(answer)
+async def caught_up(journal: Journal) -> None:
+    """Wait until all that was given to the journal before is durable, or was given up."""
+    answer: Answer[JobEnd | None] = Answer()
+    journal.read_end(_NO_JOB, answer)
     await answer.wait()
