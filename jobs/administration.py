@@ -169,8 +169,7 @@ class Administration:
 
     def delete(self, queue: Queue, settled: Settled) -> None:
         """Forget what is set for a queue, and the queue if nothing is in it."""
-        queue.is_being_deleted = True
-        self._decide(queue, None, settled)
+        self._decide(queue, None, settled).deletes = True
 
     def reorder(self, queue: Queue, jobs: Sequence[Job], settled: Settled | None = None) -> None:
         """Give ready jobs ranks of the order in force; the others get theirs when they are.
@@ -215,7 +214,7 @@ class Administration:
         self._measure_if_needed(queue)
         self._note_unfinished(queue)
         self._ready.ended(queue)
-        if queue.is_being_deleted and queue.is_unused:
+        if change.deletes and queue.is_unused:
             self._ready.forget(queue)
 
     def undo(self, change: SettingsChange) -> None:

@@ -36,4 +36,5 @@ class SettingsChange(Struct):
     queue: QueueName
     settings: QueueSettings | None
     listeners: list[Settled] = field(default_factory=list)
+    deletes: bool = False  # The queue is to be forgotten, too.
     begins_purge: bool = False  # Then that much of it is in force before it is durable.
