@@ -107,7 +107,7 @@ class Parked(Generic[Token]):
         self._bytes_max = bytes_max
         # Of each queue the two lines: a dict is an ordered set.
         self._lines: dict[QueueName, tuple[dict[Token, None], dict[Token, None]]] = {}
-        self._places: dict[Token, tuple[QueueName, int]] = {}
+        self._places: dict[Token, tuple[QueueName, int, bool]] = {}
         self.bytes = 0  # Of their payloads, which are in memory.
 
     def __len__(self) -> int:
@@ -128,7 +128,7 @@ class Parked(Generic[Token]):
             raise Overloaded("bytes of submissions that wait for room", self._bytes_max)
         urgent, others = self._lines.setdefault(queue, ({}, {}))
         (urgent if is_urgent else others)[token] = None
-        self._places[token] = (queue, payload_bytes)
+        self._places[token] = (queue, payload_bytes, is_urgent)
         self.bytes += payload_bytes
 
     def unpark(self, token: Token) -> bool:
@@ -136,7 +136,7 @@ class Parked(Generic[Token]):
         place = self._places.pop(token, None)
         if place is None:
             return False
-        queue, payload_bytes = place
+        queue, payload_bytes, _ = place
         self.bytes -= payload_bytes
         urgent, others = self._lines[queue]
         urgent.pop(token, None)
@@ -158,6 +158,17 @@ class Parked(Generic[Token]):
     def payload_bytes(self, token: Token) -> int:
         """Return how large the payload of a waiting submission is."""
         return self._places[token][1]
+
+    def is_urgent(self, token: Token) -> bool:
+        """Say in which line a submission waits."""
+        return self._places[token][2]
+
+    def has_any(self, queue: QueueName, *, is_urgent: bool) -> bool:
+        """Say whether somebody waits whom a submission must not pass by."""
+        if queue not in self._lines:
+            return False
+        urgent, others = self._lines[queue]
+        return bool(urgent or (others and not is_urgent))
 
     def count(self, queue: QueueName) -> int:
         return sum(map(len, self._lines.get(queue, ())))

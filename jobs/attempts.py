@@ -82,7 +82,8 @@ class Attempts:
 
     def unwritten(self, queue: QueueName) -> list[Job]:
         """Return the jobs of a queue whose claims the store does not know of."""
-        return [job for job in self._unwritten_claims.values() if job.queue == queue]
+        leases = self._leases.by_job.values()
+        return [lease.job for lease in leases if lease.job.queue == queue and not lease.is_written]
 
     def held_by(self, consumer: ConsumerId) -> list[JobId]:
         """Return the jobs that a consumer holds, in the order it claimed them."""
@@ -208,7 +209,9 @@ class Attempts:
     def stopped(self, job: Job) -> Stop | None:
         """Return whom to tell that a job is to stop, if it still runs."""
         lease = self._leases.by_job.get(job.id)
-        if lease is None or lease.settling is not None or lease.job.attempt != job.attempt:
+        if job.cancel_asked_at is None or lease is None:
+            return None
+        if lease.settling is not None or lease.job.attempt != job.attempt:
             return None
         return Stop(lease.consumer, lease.worker, job.id, job.attempt)
 
@@ -291,6 +294,12 @@ class Attempts:
 
     # --- what the journal reports --------------------------------------------------------------
 
+    def written(self, job: Job) -> None:
+        """Take note that the store knows of a claim."""
+        lease = self._leases.by_job.get(job.id)
+        if lease is not None and lease.job.attempt == job.attempt:
+            lease.is_written = True
+
     def end(self, change: Change) -> None:
         """End the lease of an attempt, as the change that ends it is durable."""
         lease = self._leases.by_job[change.job.id]
@@ -304,16 +313,16 @@ class Attempts:
             return
         if change.cause in (Cause.CLAIM, None):
             claimed = self._leases.by_job.get(change.job.id)
-            # A later change of the job, on its way already, holds all that the claim said.
+            # A later change of the job, on its way already, holds all that this one said.
             if claimed is not None and claimed.settling is None:
-                self.changes.append(change)
+                self._write(claimed, change.cause)
             return
         lease = self._leases.by_job[change.job.id]
         assert lease.settling is change
         lease.settling = None
         # The claim was not going to be written, as this change said it all. Now it is, in
         # case the attempt lasts: should it have been written before, that does no harm.
-        self.changes.append(Change(Cause.CLAIM, lease.job))
+        self._write(lease, Cause.CLAIM)
         # Its timer may have fired meanwhile; and a change that nobody will ask for again
         # (a lost worker's) is asked for by the lease running out.
         self._leases.extend(lease, Instant(now + LEASE_GRACE_MS))
@@ -326,7 +335,7 @@ class Attempts:
             key, expires_at = change.freed_key
             lease.job = replace(lease.job, key=key, key_expires_at=expires_at)
             if lease.settling is None:
-                self.changes.append(Change(Cause.CLAIM, lease.job))
+                self._write(lease, Cause.CLAIM)
 
     # --- inside --------------------------------------------------------------------------------
 
@@ -400,6 +409,12 @@ class Attempts:
         ended = with_end(job, Cause.CANCEL, first_line, now=now, keep_ms=keep_ms)
         listeners = [] if settled is None else [settled]
         self._settle(lease, Change(Cause.CANCEL, ended, listeners=listeners, rewrites=True))
+
+    def _write(self, lease: Lease, cause: Cause | None) -> None:
+        """Have the record written of a job that runs. Nobody waits for that."""
+        self.changes.append(
+            Change(cause, lease.job, rewrites=lease.job.cancel_asked_at is not None)
+        )
 
     def _sooner(self, lease: Lease, until: Instant) -> Instant:
         assert lease.timer is not None

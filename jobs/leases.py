@@ -27,13 +27,23 @@ class Lease:
     is durable the job still belongs to this attempt, and no other change of it is accepted.
     """
 
-    __slots__ = ("consumer", "job", "output", "progress", "settling", "timer", "worker")
+    __slots__ = (
+        "consumer",
+        "is_written",
+        "job",
+        "output",
+        "progress",
+        "settling",
+        "timer",
+        "worker",
+    )
 
     def __init__(self, job: Job, consumer: ConsumerId, worker: str) -> None:
         self.job = job
         self.consumer = consumer
         self.worker = worker
         self.settling: Change | None = None
+        self.is_written = False  # For the store, the job waits until its claim is written.
         self.progress: Progress | None = None
         self.output = ""  # The last of what it printed.
         self.timer: Timer[Lease] | None = None

@@ -9,6 +9,7 @@ from collections.abc import Callable, Container, Iterator, Sequence
 from penstock.jobs.bounds import Bounds
 from penstock.jobs.errors import Overloaded
 from penstock.jobs.front import Front
+from penstock.jobs.gate import Held
 from penstock.jobs.model import Instant, Job, QueueName, State
 from penstock.jobs.payloads import PayloadCache
 from penstock.jobs.queue import Queue
@@ -128,7 +129,7 @@ class Ready:
         while len(jobs) < jobs_max and (queue := self._most_urgent(names, now)) is not None:
             job = queue.ready.jobs.take_first()
             self._note_low(queue)
-            if job.expires_at is not None and job.expires_at <= now:
+            if job.expires_at is not None and job.expires_at <= now and job.attempt == 0:
                 queue.ready.ended(job.tenant)
                 self.outdated.append(job)
                 continue
@@ -195,7 +196,9 @@ class Ready:
             for name in self._parked
             if (queue := self.queues.get(name)) is not None
             and queue.terms.rate is not None
-            and len(queue.ready.jobs)
+            # What is held back otherwise, too, is not helped by a token.
+            and queue.gate.why(queue.claimed_count, now) is Held.RATE
+            and queue.ready.jobs.first() is not None
         )
         return min((at for at in ats if at is not None), default=None)
 

@@ -36,18 +36,24 @@ class Cancelling(Enum):
 class Revision:
     """One change, and the job as it was before."""
 
-    __slots__ = ("before", "change", "counted_as")
+    __slots__ = ("before", "change")
 
     def __init__(self, before: Job, change: Change) -> None:
-        self.before = before
+        self.before = before  # As it is in the store.
         self.change = change
-        self.counted_as = before.state  # The state in which its queue counts it now.
 
 
 class Revisions:
     """All that are on their way to the store. Records are given as the store has them now."""
 
-    __slots__ = ("_attempts", "_by_job", "_forgetting", "_ready", "_schedule", "removed_until")
+    __slots__ = (
+        "_attempts",
+        "_by_job",
+        "_forgetting",
+        "_ready",
+        "_schedule",
+        "removed_until",
+    )
 
     def __init__(self, ready: Ready, schedule: Schedule, attempts: Attempts) -> None:
         self._ready = ready
@@ -73,7 +79,11 @@ class Revisions:
     def waiting_count(self, name: QueueName) -> int:
         """Return how many of the jobs that are being changed count as waiting in a queue."""
         revisions = self._by_job.values()
-        return sum(r.before.queue == name and r.counted_as in WAITING for r in revisions)
+        return sum(r.before.queue == name and r.before.state in WAITING for r in revisions)
+
+    def is_changing(self, job: Job) -> bool:
+        """Say whether a change of a job is on its way that nobody runs."""
+        return job.id in self._by_job
 
     def is_idle(self, job: Job) -> bool:
         """Say whether nobody runs a job and no change of it is on its way."""
@@ -109,13 +119,13 @@ class Revisions:
     def redrive(self, job: Job, *, now: Instant, settled: Settled) -> bool:
         """Let a dead, cancelled or expired job run again; not while it is being changed.
 
-        Say whether it could be decided.
+        Say whether it could be decided: a purge of its queue that is under way would take it.
 
         Raises:
             NoJob: it is being removed.
         """
         assert job.state in REDRIVABLE
-        if job.id in self._by_job:
+        if job.id in self._by_job or self._is_purged(job):
             return False
         self._check_kept(job)
         rank = self._ready.queue(job.queue).ranks.rank_again(job)
@@ -158,7 +168,8 @@ class Revisions:
             return None
         lease = self._attempts.lease(holder.id)
         if lease is not None:
-            return None if lease.settling is not None else self._attempts.free_key(lease)
+            is_changing = lease.settling is not None or lease.job.key != holder.key
+            return None if is_changing else self._attempts.free_key(lease)
         if holder.state in WAITING:
             if self._is_purged(holder):
                 return None
@@ -192,33 +203,32 @@ class Revisions:
         self._write(job, change)
         return change
 
-    def moved(self, job_id: JobId, state: State) -> bool:
-        """Take note that a job came into a state; say whether it is being changed."""
-        revision = self._by_job.get(job_id)
+    def moved(self, job: Job) -> bool:
+        """Take note that a job came into another state; say whether it is being changed."""
+        revision = self._by_job.get(job.id)
         if revision is None:
             return False
-        revision.counted_as = state
+        revision.before = job
         return True
 
     # --- what the journal reports --------------------------------------------------------------
 
     def apply(self, change: Change) -> bool:
         """Make a durable change true; say whether it was one of a job that nobody runs."""
-        revision = self._by_job.get(change.job.id)
-        if revision is None or revision.change is not change:
+        revision = self._take(change)
+        if revision is None:
             return False
-        del self._by_job[change.job.id]
         job = change.job
         queue = self._ready.queue(job.queue)
         if change.cause is None:
-            self._put_back(queue, job, revision.counted_as)
+            self._put_back(queue, job)
             return True
-        queue.add(revision.counted_as, -1)
+        queue.add(revision.before.state, -1)
         queue.add(job.state, 1)
         if change.cause in (Cause.REDRIVE, Cause.REJOIN):
             queue.counters.redriven += 1
             queue.waiting_bytes += job.payload_bytes
-            self._put_back(queue, job, job.state)
+            self._put_back(queue, job)
         else:
             queue.waiting_bytes -= job.payload_bytes
             queue.counters.cancelled += change.cause is Cause.CANCEL
@@ -227,12 +237,11 @@ class Revisions:
 
     def undo(self, change: Change) -> bool:
         """Leave a job as it was; say whether the change was one of a job that nobody runs."""
-        revision = self._by_job.get(change.job.id)
-        if revision is None or revision.change is not change:
+        revision = self._take(change)
+        if revision is None:
             return False
-        del self._by_job[change.job.id]
         before = revision.before
-        self._put_back(self._ready.queue(before.queue), before, revision.counted_as)
+        self._put_back(self._ready.queue(before.queue), before)
         return True
 
     # --- inside --------------------------------------------------------------------------------
@@ -242,6 +251,14 @@ class Revisions:
         assert before.id not in self._by_job
         self._by_job[before.id] = Revision(before, change)
         return change
+
+    def _take(self, change: Change) -> Revision | None:
+        """Take out a revision that is over; None if the change is not of one."""
+        revision = self._by_job.get(change.job.id)
+        if revision is None or revision.change is not change:
+            return None
+        del self._by_job[change.job.id]
+        return revision
 
     def _write(self, before: Job, change: Change) -> None:
         self._attempts.changes.append(self._begin(before, change))
@@ -255,13 +272,13 @@ class Revisions:
         ended = with_end(job, cause, reason, now=now, keep_ms=keep_ms, frees_key=frees_key)
         return self._begin(job, Change(cause, ended, rewrites=True))
 
-    def _put_back(self, queue: Queue, job: Job, state: State) -> None:
+    def _put_back(self, queue: Queue, job: Job) -> None:
         """Let a job wait again that was kept from all else."""
         if queue.is_purged(job):
             return
-        if state is State.READY:
+        if job.state is State.READY:
             self._ready.put(queue, job, None)
-        elif state is State.SCHEDULED:
+        elif job.state is State.SCHEDULED:
             self._schedule.add(job)
 
     def _is_purged(self, job: Job) -> bool:

@@ -74,10 +74,15 @@ class Rooms:
             count, size = _waiting(queue)
             token = self.parked.next_for(name)
             assert token is not None
-            size_asked = self.parked.payload_bytes(token)
-            if room(queue.terms, count, size, size_asked, is_urgent=False) is Room.YES:
+            asked = self.parked.payload_bytes(token)
+            urgent = self.parked.is_urgent(token)
+            if room(queue.terms, count, size, asked, is_urgent=urgent) is Room.YES:
                 tokens.append(token)
         return tokens
+
+    def _is_urgent(self, request: SubmitRequest) -> bool:
+        priority = self._priority if request.priority is None else request.priority
+        return is_urgent(priority, is_call=request.is_call)
 
     # --- dropping ------------------------------------------------------------------------------
 

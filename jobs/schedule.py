@@ -40,7 +40,13 @@ class Schedule:
 
     def remove(self, job: Job) -> None:
         """Take out a job that is not to fall due."""
-        self._window.remove((job.due_at, job.id))
+        if self._window.remove((job.due_at, job.id)) is not None:
+            self._low = self._window.is_low()
+
+    def clear(self) -> None:
+        """Forget all jobs in memory: the store has them."""
+        self._window.clear()
+        self._low = True
 
     def put_back(self, job_id: JobId) -> None:
         """Wait again, as the fall could not be written."""

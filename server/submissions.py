@@ -50,7 +50,7 @@ class Submitting:
         try:
             submission = engine.broker.submit(request, engine.clock.now_ms())
         except QueueFull:
-            if not engine.broker.rooms.park(request.queue, self, len(request.payload)):
+            if not engine.broker.rooms.park(request, self):
                 raise
             return True
         self._submission = submission
@@ -59,7 +59,8 @@ class Submitting:
 
     def try_again(self) -> None:
         """Go on, as there is room."""
-        self._engine.broker.rooms.parked.unpark(self)
+        if not self._engine.broker.rooms.parked.unpark(self):
+            return  # It was given up just now.
         if self.no_longer_parked is not None:
             self.no_longer_parked()
         self._decide_again()
