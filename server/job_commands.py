@@ -17,8 +17,9 @@ from penstock.protocol.list_arguments import ListArguments, parse_list
 from penstock.protocol.options import OWN_CONNECTION
 from penstock.protocol.replies import encode
 from penstock.server.job_decisions import decide_about
-from penstock.server.job_maps import listed, shown
+from penstock.server.job_details import details
 from penstock.server.job_reasons import find_reason
+from penstock.server.job_summaries import summary
 from penstock.server.refusals import refusal, store_error
 from penstock.server.session import Handler, Session
 
@@ -46,7 +47,7 @@ def show(session: Session, arguments: list[bytes]) -> None:
             if isinstance(reason, StoreError):
                 slot.fill(store_error(reason))
             else:
-                slot.fill(encode(shown(job, record, lease, reason), resp3))
+                slot.fill(encode(details(job, record, lease, reason), resp3))
 
         find_reason(engine, job, record, told)
 
@@ -65,7 +66,7 @@ def list_jobs(session: Session, arguments: list[bytes]) -> None:
             return
         jobs = map(engine.broker.current, listing.jobs)
         maps = [
-            listed(job, listing.last_errors.get(job.id))
+            summary(job, listing.last_errors.get(job.id))
             for job in jobs
             if wanted.states is None or job.state in wanted.states
         ]

@@ -1,4 +1,4 @@
-"""What is shown of a job: the maps of JOB.LIST and QUEUE.PEEK, and the whole of JOB.SHOW."""
+"""All that is shown of one job."""
 
 from __future__ import annotations
 
@@ -10,30 +10,7 @@ from penstock.jobs.store.port import JobRecord
 from penstock.protocol.replies import Value
 
 
-def listed(job: Job, error: str | None = None) -> dict[str, Value]:
-    """Return one job of a list, with the first line of its last error."""
-    return {
-        "id": job.id,
-        "queue": job.queue,
-        "task": job.task,
-        "state": job.state.value,
-        "priority": job.priority,
-        "attempt": job.attempt,
-        "failures": job.failures,
-        "releases": job.releases,
-        "tenant": job.tenant,
-        "group": job.group,
-        "key": job.key,
-        "submitted_at": job.submitted_at,
-        "due_at": job.due_at,
-        "claimed_at": job.claimed_at,
-        "finished_at": job.finished_at,
-        "reason": job.reason,
-        "error": error,
-    }
-
-
-def shown(
+def details(
     job: Job, record: JobRecord, lease: Lease | None, reason: Reason | None
 ) -> dict[str, Value]:
     """Return all about a job: as it is now, as the store has it, while it runs or waits."""
