@@ -47,7 +47,8 @@ QUEUE_COMMANDS: Final = (
         errors=(ErrorCode.NOQUEUE,),
         notes="Names: those of QUEUE.LIST; submitted, duplicates, claims, completions, failures, "
         "retries, deaths, releases and expirations, counted since the server started; "
-        "waiting_claims; waiting_submissions, those that wait for room; settings, a map with "
+        "waiting_claims; waiting_submissions, those that wait for room; reordering and purging, "
+        "while that is done in the background; settings, a map with "
         f"{', '.join(QUEUE_SETTINGS)}, as QUEUE.SET or the settings file set them. More may come: "
         "read them by name.",
     ),
@@ -122,8 +123,10 @@ QUEUE_COMMANDS: Final = (
         flags=_CHANGING,
         complexity="O(N) with N jobs waiting; other commands are carried out meanwhile.",
         parameters=(_NAME,),
-        errors=(ErrorCode.NOQUEUE, *_CHANGE_ERRORS),
-        notes="Jobs that run or finished stay. What is submitted after the command stays, too.",
+        errors=(ErrorCode.NOQUEUE, ErrorCode.OVERLOADED, *_CHANGE_ERRORS),
+        notes="They are out of reach once it is answered, and removed in the background, also "
+        "after a restart. Jobs that run or finished stay. What is submitted after the command "
+        "stays, too.",
     ),
     Command(
         name="QUEUE.DELETE",
@@ -136,8 +139,16 @@ QUEUE_COMMANDS: Final = (
         complexity="O(N) with N jobs in the queue; other commands are carried out meanwhile.",
         parameters=(_NAME,),
         options=DELETE_OPTIONS,
-        errors=(ErrorCode.NOQUEUE, ErrorCode.NOTEMPTY, *_CHANGE_ERRORS),
+        errors=(
+            ErrorCode.NOQUEUE,
+            ErrorCode.NOTEMPTY,
+            ErrorCode.OVERLOADED,
+            ErrorCode.DRAINING,
+            *_CHANGE_ERRORS,
+        ),
         notes="A queue that holds jobs which are not finished is kept, unless FORCE says to remove "
-        "those that wait; running ones keep it always.",
+        "those that wait; running ones keep it always. It is answered when all is removed; until "
+        "then submissions to the queue are refused with OVERLOADED. Cut off by the end of the "
+        "server, it leaves what was not removed yet; send it again.",
     ),
 )

@@ -33,6 +33,9 @@ class QueueView(Struct, frozen=True):
     claimed: int
     waiting: Histogram  # Seconds from due to claimed.
     running: Histogram  # Seconds from claimed to completed or failed.
+    blocked: int = 0
+    paused: int = 0  # 1 or 0; of several queues together how many are.
+    submissions_waiting: int = 0  # They found no room.
 
 
 class ServerView(Struct, frozen=True):
@@ -147,6 +150,9 @@ def _summed(views: list[QueueView]) -> QueueView:
         claimed=sum(view.claimed for view in views),
         waiting=_summed_histogram(first.waiting, [view.waiting for view in views]),
         running=_summed_histogram(first.running, [view.running for view in views]),
+        blocked=sum(view.blocked for view in views),
+        paused=sum(view.paused for view in views),
+        submissions_waiting=sum(view.submissions_waiting for view in views),
     )
 
 
@@ -199,9 +205,15 @@ _QUEUE_COUNTERS: Final = {
     "expired": "Leases that ran out.",
 }
 _QUEUE_GAUGES: Final = {
-    "ready": "Jobs that wait for a worker.",
-    "scheduled": "Jobs that are not due yet.",
-    "claimed": "Jobs that a worker holds.",
+    "ready": ("penstock_jobs_ready", "Jobs that wait for a worker."),
+    "scheduled": ("penstock_jobs_scheduled", "Jobs that are not due yet."),
+    "blocked": ("penstock_jobs_blocked", "Jobs that wait for an earlier one of their group."),
+    "claimed": ("penstock_jobs_claimed", "Jobs that a worker holds."),
+    "paused": ("penstock_queue_paused", "1 while the queue gives out no jobs."),
+    "submissions_waiting": (
+        "penstock_submissions_waiting",
+        "Submissions whose answer waits for room in the queue.",
+    ),
 }
 _QUEUE_HISTOGRAMS: Final = {
     "waiting": ("penstock_job_wait_seconds", "From due to claimed."),
@@ -215,8 +227,8 @@ def _queue_families(queues: list[QueueView]) -> Iterator[Metric]:
         for queue in queues:
             counter.add_metric([queue.name], getattr(queue.counters, field))
         yield counter
-    for field, help_text in _QUEUE_GAUGES.items():
-        gauge = GaugeMetricFamily(f"penstock_jobs_{field}", help_text, labels=["queue"])
+    for field, (name, help_text) in _QUEUE_GAUGES.items():
+        gauge = GaugeMetricFamily(name, help_text, labels=["queue"])
         for queue in queues:
             gauge.add_metric([queue.name], getattr(queue, field))
         yield gauge

@@ -39,7 +39,8 @@ class Statistics:
         return self._engine.journal.counters
 
     def queues(self) -> Iterator[QueueView]:
-        for queue in self._engine.broker.queues():
+        broker = self._engine.broker
+        for queue in broker.queues():
             yield QueueView(
                 name=queue.name,
                 counters=queue.counters,
@@ -48,6 +49,9 @@ class Statistics:
                 claimed=queue.claimed_count,
                 waiting=queue.wait_seconds,
                 running=queue.run_seconds,
+                blocked=queue.blocked_count,
+                paused=int(queue.settings.paused),
+                submissions_waiting=broker.rooms.parked.count(queue.name),
             )
 
     def server(self) -> ServerView:
