@@ -76,6 +76,10 @@ def test_the_last_jobs_are_found_from_the_end() -> None:
         ("tenant", "INDEX jobs_tenant (tenant=? AND rowid>?{})"),
         ("key", "INDEX jobs_key_unique (key=? AND rowid>?{})"),
         ("group", "INDEX jobs_group (group_key=? AND rowid>?{})"),
+        (
+            "group in state",
+            "INDEX jobs_group_unfinished (queue_id=? AND group_key=? AND state=? AND rowid>?{})",
+        ),
         ("producer", "INDEX jobs_producer_unfinished (producer=? AND rowid>?{})"),
         ("dead", "INDEX jobs_aside (queue_id=? AND state=? AND rowid>?{})"),
         ("all", "INTEGER PRIMARY KEY (rowid>?{})"),

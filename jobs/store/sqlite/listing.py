@@ -4,6 +4,8 @@ import sqlite3
 from collections.abc import Mapping
 from typing import Final
 
+from msgspec.json import encode as json_encode
+
 from penstock.jobs.model import FINISHED, JobId, State
 from penstock.jobs.store.port import JobFilter, Listing, ListQuestion
 from penstock.jobs.store.sqlite.job_rows import STATE_CODES, decode_jobs, storable
@@ -18,6 +20,11 @@ _WAYS: Final = {
     "tenant": _WAY,
     "key": "INDEXED BY jobs_key_unique WHERE key = ?1 AND id",
     "group": "INDEXED BY jobs_group WHERE group_key = ?1 AND id",
+    # In one state, unfinished: the finished jobs of a group may be many.
+    "group in state": (
+        "INDEXED BY jobs_group_unfinished WHERE queue_id = ?1 ->> 0 AND group_key = ?1 ->> 1 "
+        "AND state = ?1 ->> 2 AND finished_at IS NULL AND id"
+    ),
     "producer": (
         "INDEXED BY jobs_producer_unfinished WHERE producer = ?1 AND finished_at IS NULL AND id"
     ),
@@ -79,7 +86,12 @@ def _way(wanted: JobFilter, queue_id: int | None) -> tuple[str, str | int | None
     if wanted.key is not None:
         return "key", wanted.key
     if wanted.group is not None:
-        return "group", wanted.group
+        states = wanted.states or FINISHED
+        if queue_id is None or len(states) > 1 or not states.isdisjoint(FINISHED):
+            return "group", wanted.group
+        (state,) = states
+        place = (queue_id, wanted.group, STATE_CODES[state])
+        return "group in state", json_encode(place).decode()
     if wanted.producer is not None and wanted.states and wanted.states.isdisjoint(FINISHED):
         return "producer", wanted.producer
     if queue_id is not None and wanted.states == _DEAD:
