@@ -13,6 +13,7 @@ class Exit(IntEnum):
     UNREACHABLE = 3
     REFUSED = 4
     TIMEOUT = 5
+    DECLINED = 6
     STORAGE = 74
     IN_USE = 75
     INTERRUPTED = 130
@@ -22,11 +23,12 @@ class Exit(IntEnum):
 
 MEANINGS: Final[dict[Exit, str]] = {
     Exit.OK: "It worked.",
-    Exit.JOB_FAILED: "The job used up its attempts and is dead (submit, call, wait).",
+    Exit.JOB_FAILED: "The job is dead, or it was cancelled, or it expired (submit, call, wait).",
     Exit.USAGE: "The command line or the configuration is wrong; nothing was started.",
     Exit.UNREACHABLE: "The server cannot be reached, or was lost before it answered.",
     Exit.REFUSED: "The server refused; the message begins with its error code.",
     Exit.TIMEOUT: "The wait ended before the job did; the job goes on.",
+    Exit.DECLINED: "The question was not answered with yes; nothing was done.",
     Exit.STORAGE: "serve: the disk failed; what was acknowledged is safe.",
     Exit.IN_USE: "serve: another server has the data directory.",
     Exit.INTERRUPTED: "Stopped by Ctrl-C. Jobs that were submitted go on.",

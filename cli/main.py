@@ -6,10 +6,12 @@ from typing import Annotated, Final, Protocol, cast
 
 import typer
 
-from penstock.cli import calling, configuring, serving, showing
+from penstock.cli import calling, configuring, deciding, listing, serving, showing
 from penstock.cli.exits import MEANINGS, CommandFailed, Exit
 from penstock.cli.failures import explain
+from penstock.cli.help import HelpfulCommand, HelpfulGroup
 from penstock.cli.output import note, printable, write_line
+from penstock.cli.queue_verbs import queue_app
 from penstock.cli.version import version, write_version
 
 # Click's UsageError, which older versions of typer take from click and newer ones bring along.
@@ -21,6 +23,7 @@ _EPILOG: Final = "Exit codes: " + " · ".join(
 
 app: Final = typer.Typer(
     name="penstock",
+    cls=HelpfulGroup,
     help="Penstock, a durable job server: jobs come in over TCP, are on disk before they are"
     " acknowledged, run by priority, and are answered in order.",
     epilog=_EPILOG,
@@ -29,7 +32,7 @@ app: Final = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-_SERVER, _CLIENT, _OTHER = "Servers and workers", "Jobs", "About"
+_SERVER, _CLIENT, _QUEUES, _OTHER = "Servers and workers", "Jobs", "Queues", "About"
 for _verb, _panel in (
     (serving.serve, _SERVER),
     (serving.worker, _SERVER),
@@ -37,11 +40,18 @@ for _verb, _panel in (
     (calling.call, _CLIENT),
     (calling.wait, _CLIENT),
     (showing.show, _CLIENT),
-    (showing.queues, _CLIENT),
+    (listing.jobs, _CLIENT),
+    (deciding.cancel, _CLIENT),
+    (deciding.redrive, _CLIENT),
+    (deciding.discard, _CLIENT),
+    (showing.queues, _QUEUES),
+    (listing.dead, _QUEUES),
+    (listing.peek, _QUEUES),
     (configuring.config, _OTHER),
     (version, _OTHER),
 ):
-    app.command(rich_help_panel=_panel)(_verb)
+    app.command(rich_help_panel=_panel, cls=HelpfulCommand)(_verb)
+app.add_typer(queue_app, rich_help_panel=_QUEUES)
 
 
 @app.callback(invoke_without_command=True)

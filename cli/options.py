@@ -12,12 +12,13 @@ from penstock.cli.exits import mistake
 from penstock.cli.flags import group_of
 from penstock.config.address import parse_address
 from penstock.config.durations import parse_duration_ms
-from penstock.config.kinds import WholeNumber
+from penstock.config.kinds import Choice, WholeNumber
 from penstock.config.layers import SERVER_VARIABLE
 from penstock.config.limits import ATTEMPTS_MAX, PRIORITY_DEFAULT, PRIORITY_MAX
 
 if TYPE_CHECKING:
     from penstock.client.options import Given
+    from penstock.client.retry import Retry
 
 DEFAULT_SERVER: Final = "127.0.0.1:7711"
 PASSWORD_VARIABLE: Final = "PENSTOCK_PASSWORD"
@@ -32,6 +33,9 @@ Server = Annotated[
         f" (default: {DEFAULT_SERVER}; env: {SERVER_VARIABLE})",
     ),
 ]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+JobIds = Annotated[list[str], typer.Argument(metavar="ID", help="The jobs' ids.")]
+QueueName = Annotated[str, typer.Argument(metavar="QUEUE", help="The queue.")]
 Json = Annotated[bool, typer.Option("--json", help="Write JSON, for programs.")]
 Wait = Annotated[
     str | None,
@@ -94,6 +98,56 @@ class SubmitFlags:
             help="After how many failures it is dead. (default: attempts_max of the server)",
         ),
     ] = None
+    retry_base: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DURATION",
+            help="The longest wait before the first retry; it doubles with each failure.",
+        ),
+    ] = None
+    retry_cap: Annotated[
+        str | None,
+        typer.Option(metavar="DURATION", help="The longest wait before any retry."),
+    ] = None
+    retry_jitter: Annotated[
+        str | None,
+        typer.Option(
+            metavar="full|none",
+            help="Whether a wait is drawn at random from below its longest, or is the longest.",
+        ),
+    ] = None
+    retry_delays: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DURATION,...",
+            help="The waits themselves, in place of the three above; the last one repeats.",
+        ),
+    ] = None
+    tenant: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="For whom it is; a fair queue shares among tenants."),
+    ] = None
+    group: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KEY",
+            help="Of a queue's jobs of one group one runs at a time, in the order of submission.",
+        ),
+    ] = None
+    deadline: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DURATION",
+            help="If no attempt has begun until then, it expires and is not run.",
+        ),
+    ] = None
+    keep: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DURATION",
+            help="How long the job and its result are kept once it finished.",
+        ),
+    ] = None
     key: Annotated[
         str | None,
         typer.Option(
@@ -103,26 +157,79 @@ class SubmitFlags:
         ),
     ] = None
 
+    window: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DURATION",
+            help="With --key: the key finds this job for so long only, then it is free again.",
+        ),
+    ] = None
+    replace: Annotated[
+        bool,
+        typer.Option(
+            "--replace", help="With --key: a job of this key that still waits is replaced."
+        ),
+    ] = False
+
     def for_client(self) -> "Given":
         """Return what was given, as the client's `options` takes it.
 
         Raises:
-            CommandFailed: an option cannot be understood.
+            CommandFailed: an option cannot be understood, or they contradict each other.
         """
-        for name, text in (("--queue", self.queue), ("--key", self.key)):
+        for name, text in (
+            ("--queue", self.queue),
+            ("--key", self.key),
+            ("--tenant", self.tenant),
+            ("--group", self.group),
+        ):
             read_option(name, require_utf8, text)
-        if self.delay is not None and self.at is not None:
-            raise mistake("--delay and --at exclude each other; give one of them")
+        self._refuse_contradictions()
         given = {
             "queue": self.queue,
             "priority": read_option("--priority", _PRIORITY, self.priority),
             "delay_ms": read_option("--delay", parse_duration_ms, self.delay),
-            "at": read_option("--at", _read_time, self.at),
+            "at": read_option("--at", read_time, self.at),
             "timeout_ms": read_option("--timeout", parse_duration_ms, self.timeout),
             "attempts": read_option("--attempts", _ATTEMPTS, self.attempts),
+            "retry": self._retry(),
+            "tenant": self.tenant,
+            "group": self.group,
+            "deadline_ms": read_option("--deadline", parse_duration_ms, self.deadline),
+            "keep_ms": read_option("--keep", parse_duration_ms, self.keep),
             "key": self.key,
+            "window_ms": read_option("--window", parse_duration_ms, self.window),
+            "replace": self.replace or None,
         }
         return cast("Given", {name: value for name, value in given.items() if value is not None})
+
+    def _refuse_contradictions(self) -> None:
+        if self.delay is not None and self.at is not None:
+            raise mistake("--delay and --at exclude each other; give one of them")
+        if self.window is not None and self.replace:
+            raise mistake("--window and --replace exclude each other; give one of them")
+        if self.key is None and (self.window is not None or self.replace):
+            raise mistake("--window and --replace say what a key does; give one with --key")
+
+    def _retry(self) -> "Retry | None":
+        given = {
+            "base_ms": read_option("--retry-base", parse_duration_ms, self.retry_base),
+            "cap_ms": read_option("--retry-cap", parse_duration_ms, self.retry_cap),
+            "jitter": read_option("--retry-jitter", _read_jitter, self.retry_jitter),
+        }
+        delays = read_option("--retry-delays", read_durations, self.retry_delays)
+        if delays is None and all(value is None for value in given.values()):
+            return None
+        if delays is not None and any(value is not None for value in given.values()):
+            raise mistake(
+                "--retry-delays takes the place of --retry-base, --retry-cap and --retry-jitter"
+            )
+        from penstock.client.retry import Retry
+
+        try:
+            return Retry(**given) if delays is None else Retry(delays_ms=delays)  # type: ignore[arg-type]
+        except ValueError as error:
+            raise mistake("--retry-base is longer than --retry-cap") from error
 
 
 SUBMIT_FLAGS: Final = group_of(SubmitFlags)
@@ -140,6 +247,7 @@ def whole(unit: str, minimum: int, maximum: int) -> Callable[[str], int]:
     return read
 
 
+_JITTER: Final = Choice(("full", "none"))
 _PRIORITY: Final = whole("", 0, PRIORITY_MAX)
 _ATTEMPTS: Final = whole("attempts", 1, ATTEMPTS_MAX)
 _JOB_ID: Final = whole("", 1, 2**63 - 1)
@@ -171,6 +279,12 @@ def read_task(text: str) -> str:
     return name
 
 
+def read_queue(text: str) -> str:
+    name = read_option("QUEUE", require_utf8, text)
+    assert name is not None
+    return name
+
+
 def read_wait_ms(text: str | None) -> int | None:
     return read_option("--wait", parse_duration_ms, text)
 
@@ -192,11 +306,21 @@ def choose_server(given: str | None, flag: str = "--server") -> str:
     return address
 
 
+def read_durations(text: str) -> tuple[int, ...]:
+    """Read durations with commas between, as milliseconds."""
+    return tuple(map(parse_duration_ms, text.split(",")))
+
+
 def choose_password() -> str | None:
     return os.environ.get(PASSWORD_VARIABLE) or None
 
 
-def _read_time(text: str) -> datetime:
+def _read_jitter(text: str) -> bool:
+    return _JITTER.read(text, typed=False) == "full"
+
+
+def read_time(text: str) -> datetime:
+    """Read an instant; one without a zone is local."""
     try:
         time = datetime.fromisoformat(text)
     except ValueError:

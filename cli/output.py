@@ -9,6 +9,7 @@ from typing import Any
 
 from penstock.cli.exits import CommandFailed, Exit
 
+WHOLE_CHARACTERS_MAX = 20  # Of a cell that is not cut: an id, a time, most names.
 SHOWN_CHARACTERS_MAX = 400  # Of a payload or a result in a table; --json has all of it.
 
 
@@ -36,8 +37,13 @@ def write_json(value: object) -> None:
     write_line(json.dumps(value, ensure_ascii=False, indent=2 if on_terminal() else None))
 
 
-def write_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Write a table on a terminal, and lines of tab-separated values elsewhere."""
+def write_table(
+    columns: Sequence[str], rows: Iterable[Sequence[str]], whole: Sequence[str] = ()
+) -> None:
+    """Write a table on a terminal, and lines of tab-separated values elsewhere.
+
+    Cells of the columns *whole* are not broken into lines, nor are short ones cut.
+    """
     if not on_terminal():
         for row in rows:
             write_line("\t".join(map(_one_line, row)))
@@ -47,7 +53,13 @@ def write_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    rows = list(rows)
+    for place, column in enumerate(columns):
+        is_whole = column in whole
+        width = max((len(row[place]) for row in rows), default=0)
+        least = min(max(width, len(column)), WHOLE_CHARACTERS_MAX) if is_whole else None
+        table.add_column(column, no_wrap=is_whole, min_width=least)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     Console().print(table)
@@ -73,6 +85,22 @@ def show_time(unix_ms: int | None) -> str:
         return ""
     local = datetime.fromtimestamp(unix_ms / 1000, UTC).astimezone()
     return local.isoformat(sep=" ", timespec="milliseconds")
+
+
+def show_moment(unix_ms: int | None) -> str:
+    """Write an instant for a table of many, to the second."""
+    if unix_ms is None:
+        return ""
+    local = datetime.fromtimestamp(unix_ms / 1000, UTC).astimezone()
+    return f"{local:%Y-%m-%d %H:%M:%S}"
+
+
+def show_duration(ms: int) -> str:
+    """Write how long something takes, in the unit that a person would choose."""
+    for unit, length in (("d", 86_400_000), ("h", 3_600_000), ("min", 60_000), ("s", 1_000)):
+        if ms >= length:
+            return f"{ms / length:.3g} {unit}"
+    return f"{ms} ms"
 
 
 def show_bytes(content: bytes | None) -> str:

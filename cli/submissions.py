@@ -77,17 +77,35 @@ def _submit_lines(
     """Submit batch after batch; return the jobs only if somebody is going to wait for them."""
     kept: list[Submission] = []
     count = 0
-    for batch in read_batches(descriptor, shown.read):
-        submissions, refusals = _submit_batch(client, batch, order)
-        count += len(submissions)
-        shown.submitted(len(submissions))
-        if order.wait_ms is not None:
-            kept += submissions
-        elif submissions:
-            shown.write_lines([_id_line(each, order) for each in submissions])
-        if refusals:
-            raise CommandFailed(Exit.REFUSED, _tell_refusals(refusals, batch[-1].number, count))
+    sending: list[Line] = []
+    try:
+        for batch in read_batches(descriptor, shown.read):
+            sending = batch
+            submissions, refusals = _submit_batch(client, batch, order)
+            sending = []
+            count += len(submissions)
+            shown.submitted(len(submissions))
+            if order.wait_ms is not None:
+                kept += submissions
+            elif submissions:
+                shown.write_lines([_id_line(each, order) for each in submissions])
+            if refusals:
+                told = _tell_refusals(refusals, batch[-1].number, count)
+                raise CommandFailed(Exit.REFUSED, told)
+    except KeyboardInterrupt:
+        raise CommandFailed(Exit.INTERRUPTED, _tell_stop(count, sending, order)) from None
     return kept
+
+
+def _tell_stop(count: int, sending: list[Line], order: Order) -> str:
+    told = f"stopped: {count} jobs were acknowledged"
+    if not sending:
+        return told
+    told += f"; of lines {sending[0].number} to {sending[-1].number} it is not known"
+    key = order.options.get("key")
+    if key is None:
+        return told
+    return f"{told}; the same command with --key {key} is safe to repeat"
 
 
 def _submit_batch(

@@ -173,6 +173,12 @@ _QUEUE_FIELDS: Final = frozenset(QueueInfo.__struct_fields__) - {"counters"}
 def read_job(reply: Reply) -> JobInfo:
     """Read JOB.SHOW's map; what a newer server adds to it is left out."""
     fields = _fields(reply)
+    match fields.get("retry"):
+        case {"delays_ms": list(delays)} if delays:
+            # The server names the backoff that they replace as well.
+            fields["retry"] = {"delays_ms": delays}
+        case {"jitter": str(jitter), "base_ms": base_ms, "cap_ms": cap_ms}:
+            fields["retry"] = {"base_ms": base_ms, "cap_ms": cap_ms, "jitter": jitter == "full"}
     return _built(JobInfo, fields)
 
 
@@ -182,7 +188,7 @@ def read_queue(reply: Reply) -> QueueInfo:
     counters = {
         name: value
         for name, value in fields.items()
-        if name not in _QUEUE_FIELDS and isinstance(value, int)
+        if name not in _QUEUE_FIELDS and type(value) is int
     }
     known = {name: value for name, value in fields.items() if name in _QUEUE_FIELDS}
     return _built(QueueInfo, {**known, "counters": counters})

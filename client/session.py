@@ -32,6 +32,10 @@ from penstock.protocol.replies import ErrorReply
 _FINAL: Final = frozenset({"NOAUTH", "WRONGPASS", "NOPROTO"})
 # Replies that ask for the request to be sent again, where it may be.
 _LATER: Final = frozenset({"DRAINING", "UNKNOWN"})
+_HTTP: Final = (
+    "an HTTP server answers there; Penstock has another port for clients, which it announces as "
+    "resp when it starts: 7711 unless told otherwise"
+)
 _GIVEN_BACK: Final = "whatever this claim had taken was given back"
 _NOT_REPEATED: Final = "it is not known whether this was done, and it carries no key to ask again"
 
@@ -181,7 +185,10 @@ class Session(Generic[Owner]):
             try:
                 reply = self._reader.next()
             except ReplyViolation as violation:
-                self.broken = f"the server's bytes are no replies: {violation}"
+                is_http = self._phase is Phase.GREETING and data.startswith(b"HTTP/")
+                self.broken = (
+                    _HTTP if is_http else f"the server's bytes are no replies: {violation}"
+                )
                 break
             if reply is INCOMPLETE:
                 break
@@ -410,10 +417,14 @@ def _unasked(reply: Reply) -> str:
 
 
 def greeting(password: str | None, name: str | None) -> bytes:
-    """Encode HELLO, which begins every connection."""
+    """Encode HELLO, which begins every connection.
+
+    The empty line behind it is skipped by a server that speaks our protocol; one that speaks HTTP
+    takes it for the end of a request, and says at once what it is.
+    """
     words: list[bytes | str | int] = ["HELLO", 3]
     if password is not None:
         words += ("AUTH", "default", password)
     if name is not None:
         words += ("SETNAME", name)
-    return encode_command(words)
+    return encode_command(words) + b"\r\n"

@@ -6,6 +6,7 @@ from pathlib import Path
 from penstock.cli.exits import MEANINGS
 from penstock.cli.lines import BATCH_LINES_MAX
 from penstock.cli.main import app
+from penstock.cli.queue_verbs import queue_app
 
 DOCUMENT = (Path(__file__).parents[3] / "docs" / "cli.md").read_text()
 
@@ -17,10 +18,11 @@ def test_every_exit_code_is_documented_with_its_meaning() -> None:
 
 
 def test_every_verb_is_documented() -> None:
-    documented = re.findall(r"^\| `penstock (\w+)", DOCUMENT, re.MULTILINE)
+    documented = re.findall(r"^\| `penstock (queue \w+|\w+)", DOCUMENT, re.MULTILINE)
     verbs = [command.callback.__name__ for command in app.registered_commands if command.callback]
+    queue_verbs = [f"queue {command.name}" for command in queue_app.registered_commands]
 
-    assert documented == verbs
+    assert documented == [*verbs, *queue_verbs]
 
 
 def test_the_size_of_a_batch_is_documented() -> None:

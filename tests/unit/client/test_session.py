@@ -17,7 +17,7 @@ from tests.unit.client.talk import HELLO, RETRY, WELCOME, Talk, call, claim, fai
 def test_the_greeting_says_who_comes() -> None:
     assert greeting("secret", "web-1") == (
         b"*7\r\n$5\r\nHELLO\r\n$1\r\n3\r\n$4\r\nAUTH\r\n$7\r\ndefault\r\n$6\r\nsecret\r\n"
-        b"$7\r\nSETNAME\r\n$5\r\nweb-1\r\n"
+        b"$7\r\nSETNAME\r\n$5\r\nweb-1\r\n\r\n"
     )
 
 
