@@ -224,7 +224,7 @@ class Administration:
         self._end(change)
         if change.begins_purge:
             queue.mark(self._with_purge(queue.name, durable))
-            self._ready.forget_window(queue)
+            self._revisions.read_again(queue)
 
     def take_unfinished(self) -> list[QueueName]:
         """Return the queues whose purge or new order is on record and is to be carried on."""

@@ -173,6 +173,10 @@ class Parked(Generic[Token]):
     def count(self, queue: QueueName) -> int:
         return sum(map(len, self._lines.get(queue, ())))
 
+    def tokens(self) -> list[Token]:
+        """Return all submissions that wait."""
+        return list(self._places)
+
     def queues(self) -> list[QueueName]:
         """Return the queues that somebody waits for."""
         return list(self._lines)

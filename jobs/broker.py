@@ -214,15 +214,10 @@ class Broker:
         Raises:
             NoQueue: there is no such queue.
         """
-        queue = self.queue(name)
-        falling_due = [job.id for job in self._schedule.falling_due.values() if job.queue == name]
-        changing = self.revisions.of_queue(name)
-        spared = [*self._attempts.of_queue(name), *changing, *falling_due]
+        queue = self.administration.queue(name)
+        spared, waiting_count = self.revisions.not_to_purge(name)
         self.administration.purge(queue, JobId(self._next_id - 1), spared, settled)
-        spared_waiting_count = self.revisions.waiting_count(name) + sum(
-            job_id not in changing for job_id in falling_due
-        )
-        return queue.waiting_count - spared_waiting_count
+        return queue.waiting_count - waiting_count
 
     # --- what workers ask ----------------------------------------------------------------------
 
@@ -364,10 +359,14 @@ class Broker:
             self.revisions.expire(job, now)
 
     def drain(self) -> None:
-        """Take no more submissions and hand out no more jobs; parked claims end with nothing."""
+        """Take no more submissions and hand out no more jobs.
+
+        Parked claims end with nothing, and submissions that wait for room are refused.
+        """
         self.draining = True
         for claimant in self._ready.parked():
             self.end_claim(claimant)
+        self._effects.extend(RoomAgain(token) for token in self.rooms.parked.tokens())
 
     def clock_stepped(self, step_ms: int) -> None:
         """Keep what lasts lasting as long, though the clock was set: leases, waits.

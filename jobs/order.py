@@ -81,11 +81,13 @@ class FairTags:
     ) -> None:
         """Go on from what waits in the store: each tenant's greatest tag, the *first* of them all.
 
-        Jobs without a tenant go by the name "", which no tenant has.
+        Jobs without a tenant go by the name "", which no tenant has. What is known of jobs that
+        were begun since the start stays.
         """
-        self.virtual = first
-        for tenant, last in last_by_tenant.items():
-            self._finish[tenant or None] = last + self._cost(weights.get(tenant, 1))
+        self.virtual = max(self.virtual, first)
+        for name, last in last_by_tenant.items():
+            tenant, end = name or None, last + self._cost(weights.get(name, 1))
+            self._finish[tenant] = max(end, self._finish.get(tenant, 0))
         if len(self._finish) > self._tenants_max:
             self._forget()
 

@@ -72,14 +72,17 @@ class Revisions:
         """Return the jobs that are claimed or being changed, which the store may not know."""
         return _Either(self._attempts.claimed_ids, self.job_ids)
 
-    def of_queue(self, name: QueueName) -> list[JobId]:
-        """Return the jobs of a queue that are being changed."""
-        return [job_id for job_id, r in self._by_job.items() if r.before.queue == name]
+    def not_to_purge(self, name: QueueName) -> tuple[list[JobId], int]:
+        """Return the jobs of a queue that run or are on their way to another state.
 
-    def waiting_count(self, name: QueueName) -> int:
-        """Return how many of the jobs that are being changed count as waiting in a queue."""
-        revisions = self._by_job.values()
-        return sum(r.before.queue == name and r.before.state in WAITING for r in revisions)
+        Also how many of them count as waiting.
+        """
+        changing = {i: r.before for i, r in self._by_job.items() if r.before.queue == name}
+        for job in self._schedule.falling_due.values():
+            if job.queue == name:
+                changing.setdefault(job.id, job)
+        waiting_count = sum(before.state in WAITING for before in changing.values())
+        return [*self._attempts.of_queue(name), *changing], waiting_count
 
     def is_changing(self, job: Job) -> bool:
         """Say whether a change of a job is on its way that nobody runs."""
@@ -202,6 +205,11 @@ class Revisions:
         change = Change(None, moved, rewrites=True)
         self._write(job, change)
         return change
+
+    def read_again(self, queue: Queue) -> None:
+        """Forget what waits in memory: it was left out of that while its queue was purged."""
+        self._ready.forget_window(queue)
+        self._schedule.clear()
 
     def moved(self, job: Job) -> bool:
         """Take note that a job came into another state; say whether it is being changed."""

@@ -9,16 +9,22 @@ from penstock.jobs.errors import Refused
 from penstock.jobs.model import JobId
 from penstock.jobs.policy import SubmitRequest
 from penstock.jobs.store.port import KeyHolder, Submission
+from penstock.protocol.errors import ArgumentError, ErrorCode
 from penstock.protocol.job_arguments import parse_wait
 from penstock.protocol.submit_arguments import parse_call, parse_submit
 from penstock.server.responses import Slot
 from penstock.server.session import Handler, Session
-from penstock.server.submissions import Submitting, key_reused, request_of
+from penstock.server.submissions import Submitting, key_reused, replaces, request_of
 from penstock.server.wait_replies import wait_for_known, wait_for_new
 
 
 def submit(session: Session, arguments: list[bytes]) -> None:
     request = request_of(parse_submit(arguments), session.client_name)
+    if session.transaction is not None and replaces(request):
+        raise ArgumentError(
+            ErrorCode.ERR,
+            "REPLACE is not allowed between MULTI and EXEC, whose jobs are stored all or none",
+        )
     if session.queue_submission(request):
         return
     slot = session.new_slot()
