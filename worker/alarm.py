@@ -53,9 +53,9 @@ class Alarm:
         signal.pthread_kill(main_thread, signal.SIGALRM)
 
     def _ring(self, signal_number: int, frame: FrameType | None) -> None:
+        asked, self._asked = self._asked, None
         if not self._armed:
             return
-        asked, self._asked = self._asked, None
         if asked is not None and asked[0] in (None, self._owner):
             self._armed = False
             raise asked[1]

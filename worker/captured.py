@@ -31,7 +31,7 @@ class Capture:
 
     def stream(self, fd: int) -> TextIO:
         """Open a text stream as Python's own, but for `closefd`: tasks close what they like."""
-        raw = _CapturedFile(fd, self)
+        raw = CapturedFile(fd, self)
         return io.TextIOWrapper(
             io.BufferedWriter(raw),
             encoding=_ENCODING,
@@ -50,7 +50,7 @@ class Capture:
         return marked(job.id, data) if self._marks else data
 
 
-class _CapturedFile(io.FileIO):
+class CapturedFile(io.FileIO):
     """The descriptor below a stream: gets whole lines, from one thread at a time."""
 
     def __init__(self, fd: int, capture: Capture) -> None:

@@ -70,9 +70,11 @@ class StandardStreams:
 
     def flush(self) -> None:
         """Write what was printed without the end of a line."""
-        for stream in self._ours:
-            with contextlib.suppress(OSError, ValueError):  # Nobody reads it, or it is closed.
+        try:
+            for stream in self._ours:
                 stream.flush()
+        except (OSError, ValueError):  # Nobody reads it, or it is closed.
+            pass
 
     def restore(self) -> None:
         """Put back what a task closed or redirected."""

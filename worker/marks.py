@@ -26,7 +26,8 @@ class MarkReader:
         """Give the pieces of a line, which several jobs may have printed, with the job of each."""
         text, *rest = _MARK.split(line)
         pieces = [(self._job, text)] if text else []
-        seen = self._job
+        # A line that begins with a mark has nothing of whoever printed before.
+        seen = self._job if text or not rest else None
         for number, text in zip(rest[::2], rest[1::2], strict=True):
             self._job = int(number) if number else None
             seen = self._job or seen

@@ -126,7 +126,7 @@ def _without_endings(annotation: object) -> object:
     if typing.get_origin(annotation) not in (typing.Union, types.UnionType):
         return annotation
     kinds = [kind for kind in typing.get_args(annotation) if not _is_ending(kind)]
-    return typing.Union[tuple(kinds)] if kinds else None  # noqa: UP007
+    return typing.Union[tuple(kinds)] if kinds else type(None)  # noqa: UP007
 
 
 def _is_ending(kind: object) -> bool:

@@ -5,10 +5,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from penstock.worker import Cancel, Dead, Retry, Snooze
 from penstock.worker.arguments import Arguments
 from penstock.worker.captured import Capture
 from penstock.worker.claims import Claim
 from penstock.worker.descriptors import StandardStreams
+from penstock.worker.endings import Ending
 from penstock.worker.executor import Executor, Job
 from penstock.worker.forks import ForkGuard
 from penstock.worker.note import Note, new_note_fd
@@ -49,6 +51,25 @@ def executor(note: Note) -> Iterator[Executor]:
     signal.signal(signal.SIGALRM, handler)
 
 
+@task(name="work")
+def cancel_oneself() -> str:
+    running: Executor = EXECUTORS[-1]
+    try:
+        running.cancel(CLAIM.id, CLAIM.attempt)
+    except Exception:
+        return "swallowed"
+    return "went on"
+
+
+@task(name="work")
+def cancel_another() -> str:
+    EXECUTORS[-1].cancel(CLAIM.id, CLAIM.attempt + 1)
+    return "went on"
+
+
+EXECUTORS: list[Executor] = []
+
+
 def run(executor: Executor, runnable: Runnable) -> list[Verdict]:
     executor.submit([Job(CLAIM, runnable)])
     executor.stop()
@@ -83,3 +104,51 @@ def test_a_job_of_which_no_outcome_comes_stays_noted_as_begun(
         run(executor, Runnable(work))
 
     assert note.started == frozenset([CLAIM.id])
+
+
+def test_a_job_that_is_cancelled_gets_what_no_except_exception_swallows(
+    executor: Executor, note: Note
+) -> None:
+    EXECUTORS.append(executor)
+
+    assert run(executor, Runnable(cancel_oneself)) == [Verdict.CANCELLED]
+    assert note.deadline_ns == 0
+
+
+def test_a_job_that_was_cancelled_before_it_began_does_not_run(executor: Executor) -> None:
+    executor.cancel(CLAIM.id, CLAIM.attempt)
+
+    assert run(executor, Runnable(work)) == [Verdict.CANCELLED]
+
+
+def test_the_cancellation_of_one_job_is_not_that_of_another(executor: Executor) -> None:
+    EXECUTORS.append(executor)
+
+    assert run(executor, Runnable(cancel_another)) == [Verdict.COMPLETED]
+
+
+@pytest.mark.parametrize(
+    ("ending", "verdict"),
+    [
+        (Retry(1), Verdict.FAILED),
+        (Snooze(1), Verdict.SNOOZED),
+        (Cancel(), Verdict.CANCELLED),
+        (Dead(), Verdict.HOPELESS),
+    ],
+)
+def test_an_ending_may_be_raised_or_returned(
+    executor: Executor, ending: Ending, verdict: Verdict
+) -> None:
+    @task(name="work")
+    def returns() -> Ending:
+        return ending
+
+    @task(name="work")
+    def raises() -> None:
+        raise ending
+
+    executor.submit([Job(CLAIM, Runnable(returns)), Job(CLAIM, Runnable(raises))])
+    executor.stop()
+    executor.run(lambda: None)
+
+    assert [outcome.verdict for outcome in executor.finished()] == [verdict, verdict]

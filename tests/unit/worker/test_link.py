@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from penstock.protocol.reader import INCOMPLETE, Reply
+from penstock.protocol.reader import INCOMPLETE, Push, Reply
 from penstock.worker.link import Link
 
 REPLY_MS = 5_000
@@ -128,3 +128,33 @@ async def test_a_borrower_to_whom_nothing_comes_waits_no_longer_than_asked(talk:
     talk.link.lend()
     talk.link.borrow()
     assert talk.link.receive_borrowed(0) is INCOMPLETE
+
+
+async def test_a_push_is_no_reply(talk: Talk) -> None:
+    pushed: asyncio.Future[Push] = asyncio.get_running_loop().create_future()
+    talk.link.on_push = pushed.set_result
+    talk.ask()
+
+    talk.server.send(b">3\r\n$6\r\ncancel\r\n:7\r\n:2\r\n")
+
+    assert list(await pushed) == [b"cancel", 7, 2]
+    assert talk.replies == []
+
+
+async def test_a_push_to_a_borrower_is_left_to_the_loop(talk: Talk) -> None:
+    pushed: list[Push] = []
+    talk.link.on_push = pushed.append
+    talk.ask()
+    talk.link.flush()
+    talk.link.lend()
+    talk.link.borrow()
+    talk.server.send(b">3\r\n$6\r\ncancel\r\n:7\r\n:2\r\n:5\r\n")
+
+    reply = talk.link.receive_borrowed(REPLY_MS)
+    assert isinstance(reply, Push)
+    talk.link.leave_borrowed(reply)
+    talk.link.give_back()
+    talk.link.take_back()
+
+    assert [list(push) for push in pushed] == [[b"cancel", 7, 2]]
+    assert talk.replies == [5]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from penstock.worker import TaskError, task
+from penstock.worker import Retries, Retry, Snooze, TaskError, task
 
 
 @task
@@ -94,3 +94,30 @@ def test_a_raw_task_takes_one_argument() -> None:
         @task(raw=True)
         def nothing() -> bytes:
             return b""
+
+
+def test_a_task_s_own_retry_policy_is_a_policy() -> None:
+    policy = Retries(attempts=5)
+
+    assert task(retry=policy)(len).retry is policy
+    with pytest.raises(TaskError, match=r"retry=5 is no policy; write it as retry=Retries\("):
+        task(retry=5)(len)  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize(
+    ("annotation", "returns"),
+    [
+        (int | Retry, int),
+        (Snooze | int | None, int | None),
+        (Retry | Snooze, type(None)),
+        (int | str, int | str),
+    ],
+)
+def test_what_a_task_may_return_to_end_its_attempt_is_no_result(
+    annotation: object, returns: object
+) -> None:
+    def work() -> None: ...
+
+    work.__annotations__["return"] = annotation
+
+    assert task(work).returns == returns
