@@ -65,10 +65,15 @@ class Front:
             assert self._running_max is not None
             running = self.jobs.running
             window = self.jobs.dissolve()
-            window.clear()
+            self._clear(window)
             self.jobs = Lanes(self._name, window, self._running_max, running, self._pushed_out)
         else:
-            self.jobs.clear()
+            self._clear(self.jobs)
+
+    def _clear(self, window: Window) -> None:
+        for _, _, job in window:
+            self._pushed_out(job)
+        window.clear()
 
     # --- what the store knows ------------------------------------------------------------------
 
