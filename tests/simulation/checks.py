@@ -7,6 +7,7 @@ from penstock.jobs.bounds import Bounds
 from penstock.jobs.broker import Broker
 from penstock.jobs.model import FINISHED, Instant, JobId, QueueName, State
 from penstock.jobs.outcomes import Completed, Died, Outcome, WaitEnded
+from penstock.jobs.queue import Queue
 from penstock.jobs.store.memory import MemoryStore
 from penstock.jobs.store.port import Batch
 from penstock.jobs.window import Position, Window
@@ -18,7 +19,7 @@ from tests.simulation.model import Model
 def check_counts(broker: Broker, model: Model) -> None:
     """Every queue counts what the model counts."""
     counts = model.counts()
-    assert {queue.name for queue in broker.queues()} == model.queues
+    assert {queue.name for queue in broker.queues()} == model.known_queues()
     for queue in broker.queues():
         counters = queue.counters
         assert queue.ready_count == counts[queue.name, State.READY]
@@ -75,7 +76,7 @@ def check_times(broker: Broker, model: Model, waits_end_at: Sequence[int], now: 
 def most_urgent(broker: Broker, model: Model, queues: Sequence[QueueName]) -> JobId | None:
     """Return the job that must be claimed first, if all heads of these queues are known."""
     heads = [model.ready(queue)[0] for queue in queues if model.ready(queue)]
-    if not heads or any(not len(broker.queue(truth.job.queue).ready) for truth in heads):
+    if not heads or any(not len(front(broker.queue(truth.job.queue))) for truth in heads):
         return None
     return min(heads, key=lambda truth: truth.position).job.id
 
@@ -96,7 +97,7 @@ def check_windows(broker: Broker, model: Model) -> None:
     """A job is in its window exactly if it sorts at or before the horizon."""
     for queue in broker.queues():
         ready = {t.position: t.job.id for t in model.in_state(State.READY, queue.name)}
-        assert entries(queue.ready) == within(queue.ready, ready), f"window of {queue.name}"
+        assert entries(front(queue)) == within(front(queue), ready), f"window of {queue.name}"
     waiting = {
         (int(t.due_at), int(t.job.id)): t.job.id
         for t in model.in_state(State.SCHEDULED)
@@ -104,6 +105,12 @@ def check_windows(broker: Broker, model: Model) -> None:
     }
     window = broker._schedule._window
     assert entries(window) == within(window, waiting), "the schedule"
+
+
+def front(queue: Queue) -> Window:
+    window = queue.ready.jobs
+    assert isinstance(window, Window)
+    return window
 
 
 def entries(window: Window) -> list[tuple[Position, JobId]]:
@@ -121,9 +128,10 @@ def check_memory(broker: Broker, bounds: Bounds) -> None:
     """No more is held than was agreed, and no payload of a job that is not."""
     held: set[JobId] = set()
     for queue in broker.queues():
-        assert len(queue.ready) <= 2 * queue.ready.jobs_max
-        assert queue.ready.jobs_max <= bounds.window_jobs_max
-        held.update(job_id for _, job_id in entries(queue.ready))
+        window = front(queue)
+        assert len(window) <= 2 * window.jobs_max
+        assert window.jobs_max <= bounds.window_jobs_max
+        held.update(job_id for _, job_id in entries(window))
     assert len(broker._schedule._window) <= 2 * bounds.schedule_jobs_max
     payloads = broker._ready._payloads
     assert payloads._payloads.keys() <= held

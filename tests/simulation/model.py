@@ -86,6 +86,11 @@ class Model:
     def counts(self) -> Counter[tuple[QueueName, State]]:
         return Counter((truth.job.queue, truth.state) for truth in self.jobs.values())
 
+    def known_queues(self) -> set[QueueName]:
+        """Return the queues that something durable is in, or was since the start."""
+        used = {truth.job.queue for truth in self.jobs.values()}
+        return used | {queue for queue in self.queues if self.counters[queue, "submitted"]}
+
     def held_by(self, consumer: ConsumerId) -> Iterator[Truth]:
         return (truth for truth in self.in_state(State.CLAIMED) if truth.consumer == consumer)
 

@@ -495,7 +495,7 @@ class World:
             assert len(set(fates)) <= 1, "some are stored and some are refused"
         self.together = [together for together in self.together if not together[0].answers]
         for claimant in self.parked:
-            fronts = [q.ready for q in self.broker.queues() if q.name in claimant.queues]
+            fronts = [q.ready.jobs for q in self.broker.queues() if q.name in claimant.queues]
             assert not any(len(window) for window in fronts), "a worker waits beside a ready job"
         self.waits = [wait for wait in self.waits if not wait.answers]
         check_waits(self.broker, self.model, self.waits)
@@ -535,7 +535,7 @@ class World:
         self.asked = [asked for asked in self.asked if not asked.answers]
         for name in self.model.queues:
             ready = self.model.ready(name)
-            assert not ready or len(self.broker.queue(name).ready), f"{name} was not refilled"
+            assert not ready or len(self.broker.queue(name).ready.jobs), f"{name} was not refilled"
         for truth in self.model.jobs.values():
             assert truth.on_its_way is None
             assert truth.state is not State.SCHEDULED or truth.due_at > self.now
