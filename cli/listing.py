@@ -70,7 +70,8 @@ def jobs(
     """List jobs, the oldest first: all of them, or those that the filters find."""
     given, count = filters.for_list(), read_option("--limit", _COUNT, limit)
     with open_client(server) as client:
-        _write(client.jobs(**given), count, _ALWAYS, as_json=as_json)
+        found = client.jobs(limit=_asked(count), **given)
+        _write(found, count, _ALWAYS, as_json=as_json)
 
 
 def dead(
@@ -82,7 +83,7 @@ def dead(
     """List the dead jobs of a queue with their last error; show, redrive or discard them next."""
     name, count = read_queue(queue), read_option("--limit", _COUNT, limit)
     with open_client(server) as client:
-        found = client.jobs(queue=name, state="dead")
+        found = client.jobs(limit=_asked(count), queue=name, state="dead")
         _write(found, count, ("id", "task", "failures", "finished_at"), as_json=as_json)
 
 
@@ -100,6 +101,11 @@ def peek(
     with open_client(server) as client:
         found = client.peek(name, wanted or PEEK_JOBS_DEFAULT)
     _write(found, None, ("id", "task", "priority", "attempt", "submitted_at"), as_json=as_json)
+
+
+def _asked(limit: int | None) -> int | None:
+    """Return how many to ask for: on a terminal one more than are shown, to tell that it is."""
+    return TERMINAL_JOBS_MAX + 1 if limit is None and on_terminal() else limit
 
 
 def _write(

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar, cast
 
 import typer
 
@@ -185,7 +185,7 @@ class SubmitFlags:
         ):
             read_option(name, require_utf8, text)
         self._refuse_contradictions()
-        given = {
+        given: dict[str, Any] = {
             "queue": self.queue,
             "priority": read_option("--priority", _PRIORITY, self.priority),
             "delay_ms": read_option("--delay", parse_duration_ms, self.delay),
@@ -201,6 +201,9 @@ class SubmitFlags:
             "window_ms": read_option("--window", parse_duration_ms, self.window),
             "replace": self.replace or None,
         }
+        delay_ms, deadline_ms = given["delay_ms"], given["deadline_ms"]
+        if delay_ms is not None and deadline_ms is not None and deadline_ms <= delay_ms:
+            raise mistake("with this --delay and --deadline it would expire before it may begin")
         return cast("Given", {name: value for name, value in given.items() if value is not None})
 
     def _refuse_contradictions(self) -> None:

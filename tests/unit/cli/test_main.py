@@ -14,7 +14,13 @@ from tests.unit.cli.conftest import Penstock
 # A process that is started here finds what this one has found, from any directory.
 SAME_PATH = {"PYTHONPATH": os.pathsep.join(os.path.abspath(each) for each in sys.path)}
 
-VERBS = ["serve", "worker", "submit", "call", "wait", "show", "queues", "config", "version"]
+VERBS = [
+    *("serve", "worker"),
+    *("submit", "call", "wait", "show", "jobs", "cancel", "redrive", "discard"),
+    *("queues", "dead", "peek", "queue"),
+    *("config", "version"),
+]
+QUEUE_VERBS = ["show", "set", "pause", "resume", "purge", "delete"]
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -23,6 +29,23 @@ def test_every_verb_explains_itself(penstock: Penstock, verb: str) -> None:
 
     assert ended.code == Exit.OK
     assert f"Usage: penstock {verb}" in ended.out
+
+
+@pytest.mark.parametrize("verb", QUEUE_VERBS)
+def test_every_verb_about_a_queue_explains_itself(penstock: Penstock, verb: str) -> None:
+    ended = penstock("queue", verb, "--help")
+
+    assert ended.code == Exit.OK
+    assert f"Usage: penstock queue {verb}" in ended.out
+
+
+@pytest.mark.parametrize(
+    "verb", [*([each] for each in VERBS), *(["queue", v] for v in QUEUE_VERBS)]
+)
+def test_help_shows_what_people_write_and_no_types(penstock: Penstock, verb: list[str]) -> None:
+    told = penstock(*verb, "--help").out
+
+    assert re.findall(r"<\w+>|BOOLEAN|\bTEXT\.\.\.", told) == []
 
 
 def test_help_lists_every_verb_with_what_it_does(penstock: Penstock) -> None:

@@ -4,7 +4,9 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
+from penstock.cli.exits import CommandFailed, Exit
 from penstock.cli.options import DEFAULT_SERVER, SubmitFlags, choose_password, choose_server
+from penstock.client import Retry
 
 
 def test_options_that_are_not_given_are_left_to_the_client() -> None:
@@ -24,6 +26,55 @@ def test_options_are_read_into_their_types() -> None:
         "attempts": 5,
         "key": "order-17",
     }
+
+
+def test_policies_are_read_into_their_types() -> None:
+    flags = SubmitFlags(
+        tenant="acme",
+        group="order 17",
+        deadline="1m",
+        keep="1d",
+        retry_base="1s",
+        retry_cap="1m",
+        retry_jitter="none",
+        key="k",
+        window="10s",
+    )
+
+    assert flags.for_client() == {
+        "tenant": "acme",
+        "group": "order 17",
+        "deadline_ms": 60_000,
+        "keep_ms": 86_400_000,
+        "retry": Retry(1_000, 60_000, jitter=False),
+        "key": "k",
+        "window_ms": 10_000,
+    }
+
+
+def test_waits_before_retries_are_read_one_by_one() -> None:
+    given = SubmitFlags(retry_delays="500ms,10s", key="k", replace=True).for_client()
+
+    assert given == {"retry": Retry(delays_ms=(500, 10_000)), "key": "k", "replace": True}
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (SubmitFlags(window="1s"), "give one with --key"),
+        (SubmitFlags(replace=True), "give one with --key"),
+        (SubmitFlags(key="k", window="1s", replace=True), "exclude each other"),
+        (SubmitFlags(retry_delays="1s", retry_cap="1s"), "takes the place of"),
+        (SubmitFlags(retry_base="2s", retry_cap="1s"), "longer than --retry-cap"),
+        (SubmitFlags(retry_jitter="some"), "--retry-jitter is some: it must be one of full, none"),
+        (SubmitFlags(delay="1m", deadline="1m"), "would expire before it may begin"),
+    ],
+)
+def test_policies_that_contradict_each_other_are_a_mistake(flags: SubmitFlags, told: str) -> None:
+    with pytest.raises(CommandFailed, match=told) as caught:
+        flags.for_client()
+
+    assert caught.value.code == Exit.USAGE
 
 
 @pytest.mark.parametrize(

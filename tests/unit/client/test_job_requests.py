@@ -34,7 +34,7 @@ def test_a_list_carries_its_filters() -> None:
     assert (found.queue, found.task, found.tenant) == ("mail", "send", "acme")
     assert (found.group, found.key, found.error) == ("g 1", "k 1", "Value Error")
     assert (found.submitted_from, found.submitted_until) == (1_000, 2_000)
-    assert found.states == {"scheduled", "blocked", "ready"}
+    assert found.states == frozenset({"scheduled", "blocked", "ready"})
     assert (found.connection, found.jobs_max, found.cursor) == ("me", 50, 17)
 
 

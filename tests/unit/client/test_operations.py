@@ -180,6 +180,7 @@ def test_a_wait_for_a_job_that_will_not_run_says_why(
     ):
         client.wait(7)
 
+    assert isinstance(caught.value, JobCancelled | JobExpired)
     assert (caught.value.job_id, caught.value.reason) == (job_id, reason)
 
 

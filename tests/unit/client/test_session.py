@@ -358,3 +358,14 @@ def test_a_session_is_quick_unless_something_waits_in_front() -> None:
     talk.ask(call())
 
     assert not talk.session.is_quick
+
+
+def test_an_http_server_is_told_from_one_of_ours() -> None:
+    talk = Talk()
+    talk.session.connected(talk.now)
+    talk.sent()
+
+    talk.receive(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    assert talk.session.broken is not None
+    assert "an HTTP server answers there" in talk.session.broken
