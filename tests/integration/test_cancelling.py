@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from penstock.loadtest.processes import ServerProcess
-from penstock.protocol.reader import Push
+from penstock.protocol.reader import Push, Reply
 from tests.integration.server_process import a_server, events
 from tests.integration.wire import OK, Claimed, Wire, as_claims, as_error, claim, show
 
@@ -314,7 +314,8 @@ def test_pushes_stand_between_replies_whatever_is_on_its_way(
     caller.send(*[("JOB.CANCEL", job_id) for job_id in ids])
     worker.send(*[("ECHO", str(number) * 50) for number in range(500)])
 
-    replies, pushes = [], []
+    replies: list[Reply] = []
+    pushes: list[Push] = []
     while len(replies) < 500 or len(pushes) < 100:
         reply = worker.reply()
         if isinstance(reply, Push):

@@ -358,7 +358,7 @@ def test_a_job_that_dies_again_is_not_redriven_again(
 ) -> None:
     the_dead(caller, worker, queue, 5)
     caller.ask("JOB.REDRIVE", "QUEUE", queue, "RATE", 10)
-    died = []
+    died: list[int] = []
     while len(died) < 5:
         died += die(worker, queue)
 
