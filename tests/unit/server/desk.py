@@ -9,8 +9,9 @@ import anyio
 
 from penstock.config.secret import Secret
 from penstock.jobs.broker import Broker
-from penstock.jobs.model import Instant, JobId
+from penstock.jobs.model import Instant, JobId, QueueName
 from penstock.jobs.policy import Policy
+from penstock.jobs.queue_settings import QueueSettings
 from penstock.jobs.store.memory import MemoryStore
 from penstock.jobs.store.port import Snapshot, Store
 from penstock.protocol.encoding import encode_command
@@ -87,12 +88,15 @@ class ServerDesk:
         self,
         *,
         store: Store | None = None,
+        snapshot: Snapshot | None = None,
+        defaults: Mapping[QueueName, QueueSettings] | None = None,
         password: str | None = None,
         connections_max: int = 10,
         handlers: Mapping[str, Handler] | None = None,
     ) -> None:
         self.clock = FakeClock()
-        broker = Broker(Snapshot(JobId(1), {}, 0), Policy())
+        snapshot = snapshot or Snapshot(JobId(1), {}, 0)
+        broker = Broker(snapshot, Policy(), defaults=defaults or {})
         self.engine = Engine(store or MemoryStore(), broker, self.clock, Random(1))
         self.connections = Connections(self.clock, connections_max)
         self.context = SessionContext(
