@@ -63,7 +63,7 @@ def _position(kept: KeptJobs, question: PositionQuestion) -> int:
 
 def _tags(kept: KeptJobs, queue: QueueName) -> Mapping[str, int]:
     tags: dict[str, int] = {}
-    for job in kept.waiting(queue):
+    for job in kept.jobs(kept.ready(queue).after(None)):
         if job.tenant is not None:
             tags[job.tenant] = max(job.rank, tags.get(job.tenant, job.rank))
     return tags

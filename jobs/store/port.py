@@ -194,7 +194,7 @@ class Batch(Struct):
     peeks: list[HeadQuestion] = field(default_factory=list)  # For people, answered apart.
     positions: list[PositionQuestion] = field(default_factory=list)
     listings: list[ListQuestion] = field(default_factory=list)
-    # Of these queues the greatest rank of a waiting job, by tenant.
+    # Of these queues the greatest rank of a ready job, by tenant: others get theirs when they are.
     tags: list[QueueName] = field(default_factory=list)
     sizes: list[QueueName] = field(default_factory=list)  # Payload bytes of their waiting jobs.
 

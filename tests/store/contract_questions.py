@@ -332,7 +332,7 @@ async def test_the_end_of_a_job_is_its_record_its_result_and_its_last_failure(
     }
 
 
-async def test_a_tag_is_the_greatest_rank_of_a_waiting_job_of_a_tenant(store: Store) -> None:
+async def test_a_tag_is_the_greatest_rank_of_a_ready_job_of_a_tenant(store: Store) -> None:
     jobs = [
         a_job(1, rank=5, tenant="a"),
         a_job(2, rank=7, tenant="a"),
@@ -350,7 +350,7 @@ async def test_a_tag_is_the_greatest_rank_of_a_waiting_job_of_a_tenant(store: St
     commit = await store.commit(Batch(tags=[QUEUE, QueueName("other"), QueueName("nowhere")]))
 
     assert commit.tags == {
-        QUEUE: {"a": 7, "b": -3, "c": 4},
+        QUEUE: {"a": 7, "c": 3},
         "other": {"a": 99},
         "nowhere": {},
     }

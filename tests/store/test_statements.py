@@ -118,7 +118,7 @@ def test_a_list_goes_along_an_index_from_its_place_on(way: str, step: str) -> No
         (
             "select_tags",
             ["jobs_tenant_waiting (queue_id=? AND tenant>?)"] * 2
-            + ["jobs_tenant_waiting (queue_id=? AND tenant=? AND state=?)"] * 3,
+            + ["jobs_tenant_waiting (queue_id=? AND tenant=? AND state=?)"] * 2,
         ),
         (
             "select_head_of_tenant",

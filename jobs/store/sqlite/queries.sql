@@ -384,25 +384,19 @@ JOIN failed_attempts ON job_id = asked.value AND attempt = (
 )
 
 -- name: select_tags
--- The greatest rank of a waiting job of queue ?1, by tenant.
+-- The greatest rank of a ready job of queue ?1, by tenant.
 WITH RECURSIVE $tenants
-SELECT json_group_array(json_array(tenant, (
-    SELECT max(rank) FROM (
-        SELECT max(rank) AS rank FROM jobs INDEXED BY jobs_tenant_waiting
-        WHERE queue_id = ?1 AND tenant = tenants.tenant AND state = 0
-            AND finished_at IS NULL AND state <> 2
-        UNION ALL
+SELECT json_group_array(json_array(tenant, rank))
+FROM (
+    SELECT tenant, (
         SELECT max(rank) FROM jobs INDEXED BY jobs_tenant_waiting
         WHERE queue_id = ?1 AND tenant = tenants.tenant AND state = 1
             AND finished_at IS NULL AND state <> 2
-        UNION ALL
-        SELECT max(rank) FROM jobs INDEXED BY jobs_tenant_waiting
-        WHERE queue_id = ?1 AND tenant = tenants.tenant AND state = 5
-            AND finished_at IS NULL AND state <> 2
-    )
-)))
-FROM tenants
-WHERE tenant IS NOT NULL
+    ) AS rank
+    FROM tenants
+    WHERE tenant IS NOT NULL
+)
+WHERE rank IS NOT NULL
 
 -- name: sum_payload_bytes
 -- Of the waiting jobs of queue ?1.
