@@ -104,7 +104,8 @@ def delete(
         what = f"queue {name}, its settings and its {lost} finished jobs"
         if force:
             what += f", and the {found.waiting} that wait"
-        confirm(f"delete {what} for good?", yes=yes)
+        # Nobody need be asked about what the server will refuse.
+        confirm(f"delete {what} for good?", yes=yes or (found.waiting > 0 and not force))
         client.delete_queue(name, force=force)
 
 

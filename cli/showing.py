@@ -139,7 +139,7 @@ def _show_wait(waits: WaitsFor) -> str:
     told = [printable(waits.why)]
     if waits.since is not None:
         told.append(f"since {show_time(waits.since)}")
-    if waits.estimate_ms is not None:
+    if waits.estimate_ms is not None and waits.cause != "due":
         told.append(f"perhaps {show_duration(waits.estimate_ms)} more")
     return "\n".join(told)
 

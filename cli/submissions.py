@@ -102,10 +102,9 @@ def _tell_stop(count: int, sending: list[Line], order: Order) -> str:
     if not sending:
         return told
     told += f"; of lines {sending[0].number} to {sending[-1].number} it is not known"
-    key = order.options.get("key")
-    if key is None:
+    if order.options.get("key") is None:
         return told
-    return f"{told}; the same command with --key {key} is safe to repeat"
+    return f"{told}; as it has a --key, the same command is safe to repeat"
 
 
 def _submit_batch(
