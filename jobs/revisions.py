@@ -11,7 +11,7 @@ from typing import Final
 
 from penstock.jobs.attempts import Attempts
 from penstock.jobs.changes import Change, Settled
-from penstock.jobs.errors import Finished, NoJob
+from penstock.jobs.errors import Finished, NoJob, QueueLeaves
 from penstock.jobs.model import FINISHED, WAITING, Instant, Job, JobId, QueueName, State
 from penstock.jobs.queue import Queue
 from penstock.jobs.ready import Ready
@@ -126,12 +126,16 @@ class Revisions:
 
         Raises:
             NoJob: it is being removed.
+            QueueLeaves: its queue is.
         """
         assert job.state in REDRIVABLE
         if job.id in self._by_job or self._is_purged(job):
             return False
         self._check_kept(job)
-        rank = self._ready.queue(job.queue).ranks.rank_again(job)
+        queue = self._ready.queue(job.queue)
+        if queue.is_being_deleted:
+            raise QueueLeaves(job.queue)
+        rank = queue.ranks.rank_again(job)
         cause = Cause.REDRIVE if job.group is None else Cause.REJOIN
         redriven = with_redrive(job, rank=rank, now=now)
         self._write(job, Change(cause, redriven, listeners=[settled], rewrites=True))

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from penstock.config.limits import LIST_SCAN_MAX, SLICE_JOBS_MAX
-from penstock.jobs.errors import NoJob
+from penstock.jobs.errors import Refused
 from penstock.jobs.model import Instant, Job, JobId, QueueName, State, TaskName
 from penstock.jobs.store.port import JobFilter, Listing, ListQuestion, StoreError
 from penstock.protocol.list_arguments import SelectionArguments
@@ -122,7 +122,7 @@ class _Redriving:
         for job in jobs:
             try:
                 self._begun_count += broker.revisions.redrive(job, now=now, settled=self._settled)
-            except NoJob:
+            except Refused:
                 continue
 
     async def end(self) -> None:
@@ -143,5 +143,5 @@ class _Redriving:
 def _is_discarded(engine: Engine, job: Job) -> bool:
     try:
         return engine.broker.revisions.discard(job)
-    except NoJob:
+    except Refused:
         return False
