@@ -26,7 +26,14 @@ class Capture:
     def job(self, claim: Claim, deadline_ns: int) -> CurrentJob:
         """Make what a task may know of its job."""
         return CurrentJob(
-            claim.id, claim.attempt, claim.queue, claim.task, deadline_ns / 1e9, self._reports
+            claim.id,
+            claim.attempt,
+            claim.queue,
+            claim.task,
+            deadline_ns / 1e9,
+            self._reports,
+            claim.failures,
+            claim.releases,
         )
 
     def stream(self, fd: int) -> TextIO:

@@ -1,14 +1,15 @@
 """A claim: one job as the server gave it to this worker."""
 
-from typing import TypeAlias, cast
+from typing import Final, TypeAlias, cast
 
 from msgspec import Struct
 
 from penstock.protocol.reader import Reply
 
-# What the parts of a job are if the server keeps to the protocol; it is checked afterwards. More
-# may follow.
-_Parts: TypeAlias = tuple[int, int, bytes, bytes, bytes, int]
+# What the parts of a job are if the server keeps to the protocol; it is checked afterwards. A newer
+# server may add some at the end, and an older one knows nothing of the last two.
+_Parts: TypeAlias = tuple[int, int, bytes, bytes, bytes, int, int, int]
+_PARTS: Final = 8
 
 
 class Claim(Struct, frozen=True, gc=False):
@@ -40,9 +41,11 @@ def read_claims(reply: Reply) -> list[Claim]:
 
 
 def _read_claim(entry: Reply) -> Claim:
+    if not isinstance(entry, list):
+        raise _malformed(entry)
     try:
-        job_id, attempt, queue, task, payload, timeout_ms = cast(_Parts, entry)[:6]
-        failures, releases = cast(list[int], entry)[6:8] or (0, 0)
+        known = entry if len(entry) == _PARTS else (*entry, 0, 0)[:_PARTS]
+        job_id, attempt, queue, task, payload, timeout_ms, failures, releases = cast(_Parts, known)
         numbers = job_id + attempt + timeout_ms + failures + releases
         claim = Claim(
             job_id,

@@ -12,7 +12,9 @@ from penstock.worker.reports import Reports
 class CurrentJob(Struct, frozen=True, gc=False):
     """The job that the calling task runs for.
 
-    `deadline` is on the scale of `time.monotonic()`: then SoftTimeout is raised.
+    `deadline` is on the scale of `time.monotonic()`: then SoftTimeout is raised. `failures` is how
+    many attempts failed before this one, `releases` how often the job was given back, be it by
+    Snooze.
     """
 
     id: int
@@ -21,6 +23,8 @@ class CurrentJob(Struct, frozen=True, gc=False):
     task: str
     deadline: float
     reports: Reports | None = None
+    failures: int = 0
+    releases: int = 0
 
     def progress(self, percent: float, note: str = "") -> None:
         """Tell how far the job is, for those who look at it while it runs.

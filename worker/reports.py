@@ -101,9 +101,9 @@ class Reports:
 
     def end(self, attempt: Attempt) -> bytes:
         """Forget an attempt that ended; give what it printed and was not sent."""
-        self._progress.pop(attempt, None)
-        if not self._tails:
+        if not self._tails and not self._progress:
             return b""
+        self._progress.pop(attempt, None)
         with self._lock:
             tail = self._tails.pop(attempt, None)
         return b"" if tail is None else tail.text()

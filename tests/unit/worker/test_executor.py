@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from penstock.worker import Cancel, Dead, Retry, Snooze
+from penstock.worker import Cancel, Dead, Retry, Snooze, current_job
 from penstock.worker.arguments import Arguments
 from penstock.worker.captured import Capture
 from penstock.worker.claims import Claim
@@ -152,3 +152,17 @@ def test_an_ending_may_be_raised_or_returned(
     executor.run(lambda: None)
 
     assert [outcome.verdict for outcome in executor.finished()] == [verdict, verdict]
+
+
+def test_a_task_knows_how_often_its_job_failed_before(executor: Executor) -> None:
+    seen: list[tuple[int, int]] = []
+
+    @task(name="work")
+    def look() -> None:
+        seen.append((current_job().failures, current_job().releases))
+
+    executor.submit([Job(Claim(7, 6, "default", "work", b"", 1_000, 2, 3), Runnable(look))])
+    executor.stop()
+    executor.run(lambda: None)
+
+    assert seen == [(2, 3)]
