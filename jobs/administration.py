@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from msgspec.structs import replace
 
 from penstock.jobs.changes import Change, SettingsChange, Settled
-from penstock.jobs.errors import NoQueue
+from penstock.jobs.errors import Invalid, NoQueue
 from penstock.jobs.model import Job, JobId, QueueName, State
 from penstock.jobs.policy import Policy
 from penstock.jobs.queue import NOTHING_SET, Queue
@@ -126,24 +126,26 @@ class Administration:
             Overloaded: it would be a queue too many.
         """
         queue = self._ready.admit(name)
-        before = self._latest(queue)
-        after = changed(before, changes, weights, self._book.defaults(name))
-        mark = self._book.terms(name, after).rank_mark
-        if mark != before.ranked:
-            after = replace(after, ranked=mark, reordered=not queue.waiting_count)
-        self._decide(queue, after, settled)
+
+        def alter(before: QueueSettings) -> QueueSettings:
+            after = changed(before, changes, weights, self._book.defaults(name))
+            mark = self._book.terms(name, after).rank_mark
+            if mark == before.ranked:
+                return after
+            return replace(after, ranked=mark, reordered=not queue.waiting_count)
+
+        self._decide(queue, alter, settled)
 
     def mark_ranks(self, queue: Queue) -> None:
         """Have it on record of which order ranks are, as the settings file asks for another."""
         queue.needs_mark = False
-        latest = self._latest(queue)
-        after = replace(latest, ranked=queue.terms.rank_mark, reordered=not queue.waiting_count)
-        self._decide(queue, after, None)
+        mark, is_empty = queue.terms.rank_mark, not queue.waiting_count
+        self._decide(queue, lambda it: replace(it, ranked=mark, reordered=is_empty), None)
 
     def pause(self, name: QueueName, *, paused: bool, settled: Settled) -> None:
         """Let a queue give out no jobs, or let it again. What runs goes on. Raises Overloaded."""
         queue = self._ready.admit(name)
-        self._decide(queue, replace(self._latest(queue), paused=paused), settled)
+        self._decide(queue, lambda it: replace(it, paused=paused), settled)
 
     def purge(self, queue: Queue, until: JobId, spared: Sequence[JobId], settled: Settled) -> None:
         """Begin to remove the waiting jobs of a queue up to an id.
@@ -151,25 +153,27 @@ class Administration:
         None of them can be claimed from now on, but for those that are *spared*: they are not
         waiting just now, or are on their way to another state.
         """
-        after = replace(self._latest(queue), purged_until=until, spared=tuple(spared))
-        self._decide(queue, after, settled).begins_purge = True
+        taken = tuple(spared)
+        change = self._decide(
+            queue, lambda it: replace(it, purged_until=until, spared=taken), settled
+        )
+        change.begins_purge = True
         queue.mark(self._with_purge(queue.name, queue.settings))
         self._ready.forget_window(queue)
 
     def end_purge(self, queue: Queue, ended: PurgeSlice) -> None:
         """Take note that all is removed that a purge takes, unless another one began since."""
-        latest = self._latest(queue)
-        if latest.purged_until == ended.until and frozenset(latest.spared) == ended.spared:
-            self._decide(queue, replace(latest, purged_until=JobId(0), spared=()), None)
+        if _is_purge(self._latest(queue), ended):
+            self._decide(queue, lambda it: _without_purge(it, ended), None)
 
     def end_reordering(self, queue: Queue) -> None:
         """Take note that all ranks are of the order in force, unless that is about to change."""
         if queue.name not in self._decided:
-            self._decide(queue, replace(queue.settings, reordered=True), None)
+            self._decide(queue, lambda it: replace(it, reordered=True), None)
 
     def delete(self, queue: Queue, settled: Settled) -> None:
         """Forget what is set for a queue, and the queue if nothing is in it."""
-        self._decide(queue, None, settled).deletes = True
+        self._decide(queue, lambda it: NOTHING_SET, settled).deletes = True
 
     def reorder(self, queue: Queue, jobs: Sequence[Job], settled: Settled | None = None) -> None:
         """Give ready jobs ranks of the order in force; the others get theirs when they are.
@@ -210,7 +214,7 @@ class Administration:
         may_differ = queue.waiting_count or queue.admitted_count
         if may_differ and after.reordered and not after.ranks_like(before):
             # What was submitted since this was decided has ranks of the order before.
-            self._decide(queue, replace(self._latest(queue), reordered=False), None)
+            self._decide(queue, lambda it: replace(it, reordered=False), None)
         self._measure_if_needed(queue)
         self._note_unfinished(queue)
         self._ready.ended(queue)
@@ -218,10 +222,16 @@ class Administration:
             self._ready.forget(queue)
 
     def undo(self, change: SettingsChange) -> None:
-        """Leave a queue as it was, as the change could not be written."""
+        """Leave a queue as it was, as the change could not be written.
+
+        What was decided after it is still to be written, without it.
+        """
         queue = self._ready.queue(change.queue)
-        durable = self._durable[queue.name]
+        durable = before = self._durable[queue.name]
         self._end(change)
+        for later in self._decided.get(queue.name, ()):
+            before = _altered(later, before)
+            later.settings = _to_store(before)
         if change.begins_purge:
             queue.mark(self._with_purge(queue.name, durable))
             self._revisions.read_again(queue)
@@ -286,10 +296,14 @@ class Administration:
         return (decided[-1].settings or NOTHING_SET) if decided else queue.settings
 
     def _decide(
-        self, queue: Queue, settings: QueueSettings | None, settled: Settled | None
+        self,
+        queue: Queue,
+        alter: Callable[[QueueSettings], QueueSettings],
+        settled: Settled | None,
     ) -> SettingsChange:
-        stored = None if settings == NOTHING_SET else settings
-        change = SettingsChange(queue.name, stored, [] if settled is None else [settled])
+        settings = _to_store(alter(self._latest(queue)))
+        listeners = [] if settled is None else [settled]
+        change = SettingsChange(queue.name, settings, alter, listeners)
         self._durable.setdefault(queue.name, queue.settings)
         self._decided.setdefault(queue.name, []).append(change)
         self._changes.append(change)
@@ -301,3 +315,27 @@ class Administration:
         if not decided:
             del self._decided[change.queue]
             del self._durable[change.queue]
+
+
+def _to_store(settings: QueueSettings) -> QueueSettings | None:
+    return None if settings == NOTHING_SET else settings
+
+
+def _altered(change: SettingsChange, before: QueueSettings) -> QueueSettings:
+    """Return what a change makes of other settings than those that it was decided for."""
+    try:
+        return change.alter(before)
+    except Invalid:
+        # It only goes with a change that was not written. Nothing comes of it that does harm.
+        decided = change.settings or NOTHING_SET
+        return replace(decided, purged_until=before.purged_until, spared=before.spared)
+
+
+def _is_purge(settings: QueueSettings, asked: PurgeSlice) -> bool:
+    return settings.purged_until == asked.until and frozenset(settings.spared) == asked.spared
+
+
+def _without_purge(settings: QueueSettings, ended: PurgeSlice) -> QueueSettings:
+    if not _is_purge(settings, ended):
+        return settings
+    return replace(settings, purged_until=JobId(0), spared=())

@@ -31,10 +31,15 @@ class Change(Struct):
 
 
 class SettingsChange(Struct):
-    """What is set for a queue from now on; None: nothing is."""
+    """What is set for a queue from now on; None: nothing is.
+
+    `alter` says what was decided, whatever was set before: of several changes that are on their
+    way, those decided before this one may not be written.
+    """
 
     queue: QueueName
     settings: QueueSettings | None
+    alter: Callable[[QueueSettings], QueueSettings]
     listeners: list[Settled] = field(default_factory=list)
     deletes: bool = False  # The queue is to be forgotten, too.
     begins_purge: bool = False  # Then that much of it is in force before it is durable.
