@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Final
 
@@ -145,7 +146,8 @@ class _Many:
         slice_jobs_max = max(1, per_second // _SLICES_PER_SECOND)
         while not selection.is_done:
             before, begun = selection.count, anyio.current_time()
-            await selection.redrive(slice_jobs_max)
+            with suppress(StoreFull):  # The journal pauses after it; the chore goes on.
+                await selection.redrive(slice_jobs_max)
             ends = begun + (selection.count - before) / per_second
             await anyio.sleep(max(0.0, ends - anyio.current_time()))
 

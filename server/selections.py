@@ -13,7 +13,7 @@ from typing import Final
 from penstock.config.limits import LIST_SCAN_MAX, SLICE_JOBS_MAX
 from penstock.jobs.errors import Refused
 from penstock.jobs.model import Instant, Job, JobId, QueueName, State, TaskName
-from penstock.jobs.store.port import JobFilter, Listing, ListQuestion, StoreError
+from penstock.jobs.store.port import JobFilter, Listing, ListQuestion, StoreError, StoreFull
 from penstock.protocol.list_arguments import SelectionArguments
 from penstock.server.chores import Answer, forget
 from penstock.server.engine import Engine
@@ -58,13 +58,18 @@ class Selection:
         """Let the next jobs run again, at most so many, and wait until that is durable.
 
         Raises:
-            StoreError: `count` says how many were redriven, of this slice too.
+            StoreFull: some of them were not, and are met again.
+            StoreError: it is not known which were.
         """
         redriving = _Redriving(self._engine)
+        before = self._after
         async with self._engine.chores.turn:
             await self._page(slice_jobs_max, redriving.begin)
             try:
                 await redriving.end()
+            except StoreFull:
+                self._after = before
+                raise
             finally:
                 self.count += redriving.done_count
 
