@@ -118,11 +118,11 @@ async def serve(settings: Settings, clock: Clock) -> None:
 
         async with anyio.create_task_group() as tasks:
             await tasks.start(engine.journal.run)
-            await tasks.start(engine.chores.run)
             # Before anybody can ask for a job: limits and orders that depend on what waits are
             # right once the store has said what that is.
             engine.pump()
             await engine.journal.settled()
+            await tasks.start(engine.chores.run)
             await tasks.start(engine.housekeeping)
             await tasks.start(connections.sweep)
             await _start_disk_watch(tasks, settings, disk, engine.broker)

@@ -121,11 +121,15 @@ def _jobs(context: SessionContext) -> Fields:
         "jobs_claimed": sum(queue.claimed_count for queue in queues),
         "jobs_completed": sum(queue.completed_count for queue in queues),
         "jobs_dead": sum(queue.dead_count for queue in queues),
+        "jobs_blocked": sum(queue.blocked_count for queue in queues),
+        "jobs_cancelled": sum(queue.cancelled_count for queue in queues),
+        "jobs_expired": sum(queue.expired_count for queue in queues),
+        "queues_paused": sum(queue.settings.paused for queue in queues),
+        "submissions_waiting": len(context.engine.broker.rooms.parked),
+        "chores": context.engine.chores.count,
     }
 
 
 def _keyspace(context: SessionContext) -> Fields:
-    waiting = sum(
-        queue.ready_count + queue.scheduled_count for queue in context.engine.broker.queues()
-    )
+    waiting = sum(queue.waiting_count for queue in context.engine.broker.queues())
     return {"db0": f"keys={waiting},expires=0,avg_ttl=0"}
