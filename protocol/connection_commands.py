@@ -59,7 +59,13 @@ def _keyed(*commands: Command) -> Mapping[bytes, Command]:
 _CLIENT: Final = _keyed(
     _subcommand("CLIENT|ID", 2, "Give the connection's number.", "Integer."),
     _subcommand("CLIENT|INFO", 2, "Describe this connection.", _TEXT_REPLY, _TEXT_REPLY3),
-    _subcommand("CLIENT|LIST", -2, "Describe all connections.", _TEXT_REPLY, _TEXT_REPLY3),
+    _subcommand(
+        "CLIENT|LIST",
+        -2,
+        "Describe all connections: in-flight, requests without a reply; claims, jobs held; waits.",
+        _TEXT_REPLY,
+        _TEXT_REPLY3,
+    ),
     _subcommand(
         "CLIENT|SETINFO",
         4,

@@ -118,12 +118,14 @@ JOB_COMMANDS: Final = (
         "tenant, group, producer (the name of the connection that submitted it), expires_at, "
         "keep_ms, retry, payload_bytes, cancel_asked_at, reason, payload, result, errors, "
         "progress, output, waits_for. Times are milliseconds since 1970, UTC; what is absent is "
-        "null. errors is an array with, for each attempt that failed, attempt, worker, "
-        "claimed_at, failed_at and error. progress is percent, note and at; output is the end of "
-        "what the attempt printed. waits_for is there while the job waits: why, as a sentence; "
-        "cause (due, group, paused, concurrency, tenant_concurrency, rate, behind, no_worker or "
-        "reordering); behind, how many jobs go before it, and behind_at_least, whether only so "
-        "many were counted; since; estimate_ms, or null; holder, the job that holds it up.",
+        "null. retry is what the submission said: base_ms, cap_ms, jitter (full or none) and "
+        "delays_ms. errors is an array with, for each attempt that failed, attempt, worker, "
+        "claimed_at, failed_at, error and output. progress (percent, note and at) and output, the "
+        "end of what it printed, are those of the attempt that runs. waits_for is there while the "
+        "job waits: why, as a sentence; cause (due, group, paused, concurrency, "
+        "tenant_concurrency, rate, behind, no_worker or reordering); behind, how many jobs go before it, and behind_at_least, whether only so "
+        "many were counted; since; estimate_ms, how long it takes at the queue's pace, or null if "
+        "nobody knows; holder, the job that holds its group.",
     ),
     Command(
         name="JOB.LIST",
