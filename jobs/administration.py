@@ -161,6 +161,17 @@ class Administration:
         queue.mark(self._with_purge(queue.name, queue.settings))
         self._ready.forget_window(queue)
 
+    def purge_slice(self, queue: Queue, jobs_max: int) -> PurgeSlice | None:
+        """Return what to remove next for the purge that is on record; None if none is.
+
+        One that is only decided has to wait: jobs that it takes may be on their way to the store.
+        """
+        durable = self._durable.get(queue.name, queue.settings)
+        if not durable.purged_until:
+            return None
+        spared = frozenset(durable.spared)
+        return PurgeSlice(queue.name, durable.purged_until, jobs_max, spared)
+
     def end_purge(self, queue: Queue, ended: PurgeSlice) -> None:
         """Take note that all is removed that a purge takes, unless another one began since."""
         if _is_purge(self._latest(queue), ended):
@@ -174,6 +185,10 @@ class Administration:
     def delete(self, queue: Queue, settled: Settled) -> None:
         """Forget what is set for a queue, and the queue if nothing is in it."""
         self._decide(queue, lambda it: NOTHING_SET, settled).deletes = True
+
+    def begin_reordering(self, queue: Queue) -> None:
+        """Give the jobs that run ranks of the order in force: they may be ready again."""
+        self._revisions.move_running(queue)
 
     def reorder(self, queue: Queue, jobs: Sequence[Job], settled: Settled | None = None) -> None:
         """Give ready jobs ranks of the order in force; the others get theirs when they are.

@@ -79,17 +79,21 @@ class QueueChores:
     async def _purge(self, name: QueueName) -> int:
         """Remove slice after slice as long as a purge is on record; return how many jobs it was."""
         removed_count = 0
-        while (queue := self._find(name)) is not None and queue.settings.purged_until:
+        while self._next_slice(name) is not None:
             async with self._chores.turn:
-                removed_count += await self._purge_some(queue)
+                removed_count += await self._purge_some(name)
         return removed_count
 
-    async def _purge_some(self, queue: Queue) -> int:
-        settings = queue.settings
-        if not settings.purged_until:
+    def _next_slice(self, name: QueueName) -> PurgeSlice | None:
+        queue = self._find(name)
+        if queue is None:
+            return None
+        return self._broker.administration.purge_slice(queue, SLICE_JOBS_MAX)
+
+    async def _purge_some(self, name: QueueName) -> int:
+        asked = self._next_slice(name)
+        if asked is None:
             return 0  # Another had the turn before, and ended it.
-        spared = frozenset(settings.spared)
-        asked = PurgeSlice(queue.name, settings.purged_until, SLICE_JOBS_MAX, spared)
         try:
             purged = await purge_slice(self._journal, asked)
             if not purged.more:
@@ -108,6 +112,8 @@ class QueueChores:
         seen_count = 0
         while (queue := self._find(name)) is not None and not queue.settings.reordered:
             terms = queue.terms
+            self._broker.administration.begin_reordering(queue)
+            self._pump()
             try:
                 seen_count += await self._rank_all(queue, terms)
                 if queue.terms is terms:
