@@ -123,8 +123,8 @@ JOB_COMMANDS: Final = (
         "claimed_at, failed_at, error and output. progress (percent, note and at) and output, the "
         "end of what it printed, are those of the attempt that runs. waits_for is there while the "
         "job waits: why, as a sentence; cause (due, group, paused, concurrency, "
-        "tenant_concurrency, rate, behind, no_worker or reordering); behind, how many jobs go before it, and behind_at_least, whether only so "
-        "many were counted; since; estimate_ms, how long it takes at the queue's pace, or null if "
+        "tenant_concurrency, rate, behind, no_worker or reordering); behind, how many jobs go "
+        "before it, and behind_at_least, whether only so many were counted; since; estimate_ms, how long it takes at the queue's pace, or null if "
         "nobody knows; holder, the job that holds its group.",
     ),
     Command(
