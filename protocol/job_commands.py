@@ -124,8 +124,9 @@ JOB_COMMANDS: Final = (
         "end of what it printed, are those of the attempt that runs. waits_for is there while the "
         "job waits: why, as a sentence; cause (due, group, paused, concurrency, "
         "tenant_concurrency, rate, behind, no_worker or reordering); behind, how many jobs go "
-        "before it, and behind_at_least, whether only so many were counted; since; estimate_ms, how long it takes at the queue's pace, or null if "
-        "nobody knows; holder, the job that holds its group.",
+        "before it, and behind_at_least, whether only so many were counted; since; estimate_ms, "
+        "how long it takes at the queue's pace, or null if nobody knows; holder, the job that "
+        "holds its group.",
     ),
     Command(
         name="JOB.LIST",
