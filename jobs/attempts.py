@@ -23,6 +23,7 @@ from penstock.jobs.records import (
     with_claim,
     with_end,
     with_failure,
+    with_order,
     with_release,
     with_result,
     with_snooze,
@@ -205,6 +206,17 @@ class Attempts:
         lease.job = without_key(lease.job)
         self._unwritten_claims.pop(lease.job.id, None)
         return Change(None, lease.job, rewrites=True, freed_key=freed_key)
+
+    def rank_again(self, name: QueueName, rank: Callable[[Job], int]) -> None:
+        """Give the jobs that run in a queue other ranks: they wait again should the server die."""
+        for lease in self._leases.by_job.values():
+            job = lease.job
+            if job.queue != name or lease.settling is not None or job.cancel_asked_at is not None:
+                continue
+            if (other := rank(job)) != job.rank:
+                lease.job = with_order(job, priority=job.priority, rank=other)
+                self._unwritten_claims.pop(job.id, None)
+                self._write(lease, None)
 
     def stopped(self, job: Job) -> Stop | None:
         """Return whom to tell that a job is to stop, if it still runs."""

@@ -210,6 +210,10 @@ class Revisions:
         self._write(job, change)
         return change
 
+    def move_running(self, queue: Queue) -> None:
+        """Give the jobs that run in a queue the ranks of its order, for the time after them."""
+        self._attempts.rank_again(queue.name, queue.ranks.rank_again)
+
     def read_again(self, queue: Queue) -> None:
         """Forget what waits in memory: it was left out of that while its queue was purged."""
         self._ready.forget_window(queue)

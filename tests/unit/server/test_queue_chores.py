@@ -286,6 +286,19 @@ async def test_what_is_submitted_before_its_new_order_is_in_force_is_put_into_it
     assert await ranks(store) == [NOW + 50]
 
 
+async def test_a_job_that_runs_has_a_rank_of_the_new_order_should_the_server_die() -> None:
+    store = WatchedStore()
+    async with serving(store) as desk:
+        await filled(desk, 2, "PRIORITY", 5)
+        worker, _ = desk.connect()
+        ask(worker, ("JOB.CLAIM", "q"))
+        asking(desk, "QUEUE.SET", "q", "AGEING", "10")
+        await done(desk)
+
+    await store.load()
+    assert await ranks(store) == [NOW + 50] * 2
+
+
 async def test_a_new_order_is_finished_when_there_is_room_again() -> None:
     store = WatchedStore()
     async with serving(store) as desk:
