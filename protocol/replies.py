@@ -1,6 +1,7 @@
 """Replies as bytes: what the server sends, in RESP2 or RESP3."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 from msgspec import Struct
@@ -110,7 +111,12 @@ def encode(value: Value, resp3: bool) -> bytes:
 
 
 def _append(parts: list[bytes], value: Value, resp3: bool) -> None:
-    if isinstance(value, str):
+    if type(value) is int:  # Lists of jobs are full of numbers and text.
+        parts.append(b":%d\r\n" % value)
+    elif type(value) is str:
+        raw = value.encode()
+        parts.append(b"$%d\r\n%b\r\n" % (len(raw), raw))
+    elif isinstance(value, str):
         parts.append(_text(value, resp3))
     elif isinstance(value, bytes):
         parts.append(bulk(value))
@@ -127,12 +133,18 @@ def _append(parts: list[bytes], value: Value, resp3: bool) -> None:
     elif isinstance(value, Mapping):
         parts.append(b"%%%d\r\n" % len(value) if resp3 else b"*%d\r\n" % (2 * len(value)))
         for key, item in value.items():
-            parts.append(bulk(key.encode()))
+            parts.append(_name(key))
             _append(parts, item, resp3)
     else:
         parts.append(b"*%d\r\n" % len(value))
         for item in value:
             _append(parts, item, resp3)
+
+
+@lru_cache(maxsize=1_024)
+def _name(name: str) -> bytes:
+    """Encode a name of a map, of which the same come again and again."""
+    return bulk(name.encode())
 
 
 def _text(value: str, resp3: bool) -> bytes:
