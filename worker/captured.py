@@ -20,8 +20,8 @@ class Capture:
 
     def __init__(self, reports: Reports, *, marks: bool) -> None:
         self.sync_job: CurrentJob | None = None
-        self._reports = reports
-        self._marks = marks  # Whether the reader of the descriptor takes them out again.
+        self.reports = reports
+        self.marks = marks  # Whether the reader of the descriptor takes them out again.
 
     def job(self, claim: Claim, deadline_ns: int) -> CurrentJob:
         """Make what a task may know of its job."""
@@ -31,7 +31,7 @@ class Capture:
             claim.queue,
             claim.task,
             deadline_ns / 1e9,
-            self._reports,
+            self.reports,
             claim.failures,
             claim.releases,
         )
@@ -46,16 +46,6 @@ class Capture:
             line_buffering=True,
         )
 
-    def whose(self) -> CurrentJob | None:
-        """Tell for which job the caller prints."""
-        return RUNNING.get(None) or self.sync_job
-
-    def written(self, job: CurrentJob, data: bytes) -> None:
-        self._reports.printed((job.id, job.attempt), data)
-
-    def framed(self, job: CurrentJob, data: bytes) -> bytes:
-        return marked(job.id, data) if self._marks else data
-
 
 class CapturedFile(io.FileIO):
     """The descriptor below a stream: gets whole lines, from one thread at a time."""
@@ -66,16 +56,16 @@ class CapturedFile(io.FileIO):
 
     def write(self, data: Any, /) -> int | None:  # type: ignore[override]
         capture = self._capture
-        job = capture.whose()
+        job = RUNNING.get(None) or capture.sync_job
         if job is None:
             return super().write(data)
         raw = bytes(data)
-        framed = capture.framed(job, raw)
+        framed = marked(job.id, raw) if capture.marks else raw
         sent = super().write(framed)
         if sent is None:  # The descriptor does not block, and there is no room.
             return None
         if sent < len(framed):  # The begin of the mark counts for nothing: it is written again.
             sent = max(0, min(len(raw), sent - framed.index(raw)))
             raw = raw[:sent]
-        capture.written(job, raw)
+        capture.reports.printed((job.id, job.attempt), raw)
         return len(raw)

@@ -20,6 +20,9 @@ _FIRST_SECONDS: Final = 0.1
 # From one time to the next; between them the last is kept.
 _EVERY_SECONDS: Final = 1.0
 _TEXT_BYTES_MAX: Final = limits.JOB_OUTPUT_BYTES_MAX
+# What is held before all but the end is dropped: rarely, as a task may print very much.
+_HELD_BYTES_MAX: Final = 8 * _TEXT_BYTES_MAX
+_PIECES_MAX: Final = 1_024
 _CONTINUATION: Final = bytes(range(0x80, 0xC0))  # Of a character in UTF-8, after its first byte.
 
 
@@ -33,27 +36,33 @@ class Report(Struct, frozen=True):
 class _Tail:
     """The end of what a job printed since it was last told, and how much there was."""
 
-    __slots__ = ("_bytes", "_printed")
+    __slots__ = ("_held", "_pieces", "_printed")
 
     def __init__(self) -> None:
-        self._bytes = bytearray()
+        self._pieces: list[bytes] = []
+        self._held = 0
         self._printed = 0
 
     def add(self, data: bytes) -> None:
         self._printed += len(data)
-        self._bytes += data[-_TEXT_BYTES_MAX:]
-        if len(self._bytes) > 2 * _TEXT_BYTES_MAX:
-            del self._bytes[:-_TEXT_BYTES_MAX]
+        self._pieces.append(data)
+        self._held += len(data)
+        if self._held > _HELD_BYTES_MAX or len(self._pieces) > _PIECES_MAX:
+            self._pieces = [self._end(_TEXT_BYTES_MAX)]
+            self._held = len(self._pieces[0])
 
     def text(self) -> bytes:
         """Give it as UTF-8 that is no longer than the server keeps."""
         if self._printed <= _TEXT_BYTES_MAX:
-            return bytes(self._bytes).decode(errors="replace").encode()
+            return self._end(_TEXT_BYTES_MAX).decode(errors="replace").encode()
         mark = b"[%d bytes left out]\n"
-        room = _TEXT_BYTES_MAX - len(mark) - len(str(self._printed))
-        kept = bytes(self._bytes[-room:]).lstrip(_CONTINUATION)
+        kept = self._end(_TEXT_BYTES_MAX - len(mark) - len(str(self._printed)))
+        kept = kept.lstrip(_CONTINUATION)
         text = kept.decode(errors="replace").encode()
         return mark % (self._printed - len(kept)) + text
+
+    def _end(self, bytes_max: int) -> bytes:
+        return b"".join(self._pieces)[-bytes_max:]
 
 
 class Reports:
@@ -97,7 +106,8 @@ class Reports:
             if tail is None:
                 tail = self._tails[attempt] = _Tail()
             tail.add(data)
-        self._plan_soon()
+        if not self._planned:
+            self._plan_soon()
 
     def end(self, attempt: Attempt) -> bytes:
         """Forget an attempt that ended; give what it printed and was not sent."""
