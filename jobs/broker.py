@@ -435,6 +435,8 @@ class Broker:
         queue = self._ready.queues[purged.queue]
         for state, job_ids in purged.job_ids.items():
             queue.add(state, -len(job_ids))
+            if state is State.SCHEDULED:
+                self._schedule.forget(frozenset(job_ids))
             for job_id in job_ids:
                 self._finish(job_id, Cancelled(_PURGED))
         if not purged.more:

@@ -1,6 +1,6 @@
 """Jobs that are not due yet, the soonest first; the later ones are only in the store."""
 
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Collection, Container, Iterator, Sequence
 
 from penstock.jobs.model import Instant, Job, JobId
 from penstock.jobs.store.port import DueQuestion
@@ -41,6 +41,11 @@ class Schedule:
     def remove(self, job: Job) -> None:
         """Take out a job that is not to fall due."""
         if self._window.remove((job.due_at, job.id)) is not None:
+            self._low = self._window.is_low()
+
+    def forget(self, job_ids: Collection[JobId]) -> None:
+        """Forget jobs that are not even in the store any more."""
+        if self._window.split(lambda job: job.id in job_ids):
             self._low = self._window.is_low()
 
     def clear(self) -> None:
