@@ -16,7 +16,14 @@ from penstock.cli.exits import CommandFailed, Exit, mistake
 from penstock.cli.lines import BATCH_LINES_MAX, Line, read_batches
 from penstock.cli.output import note, plain_bytes, result_line, write
 from penstock.cli.progress import Silence, progress
-from penstock.client import JobFailed, PenstockError, Refused, WaitTimeout
+from penstock.client import (
+    JobCancelled,
+    JobExpired,
+    JobFailed,
+    PenstockError,
+    Refused,
+    WaitTimeout,
+)
 
 if TYPE_CHECKING:
     from penstock.client import Client
@@ -158,7 +165,7 @@ def _write_results(client: Client, submissions: list[Submission], order: Order) 
         for submission, answer in zip(batch, asked, strict=True):
             try:
                 _write_result(submission, answer.value, order)
-            except JobFailed as error:
+            except (JobFailed, JobCancelled, JobExpired) as error:
                 failed += 1
                 _write_failure(submission, error, order)
             except WaitTimeout as error:

@@ -155,6 +155,22 @@ def test_a_cancelled_job_ends_the_wait_for_it(penstock: Penstock) -> None:
     )
 
 
+def test_jobs_of_a_file_that_will_not_run_are_told_one_by_one(
+    penstock: Penstock, tmp_path: Path
+) -> None:
+    file = tmp_path / "lines"
+    file.write_text("1\n2\n")
+
+    ended = penstock(
+        *("submit", "echo", "--file", str(file), "--wait", "1m"),
+        *("--queue", "nobody", "--deadline", "1ms"),
+    )
+
+    assert (ended.code, ended.out) == (Exit.JOB_FAILED, "")
+    assert ended.err.count(" expired: ") == 2
+    assert ended.err.endswith("penstock: 2 of 2 jobs failed\n")
+
+
 def test_a_full_queue_refuses_and_says_when_to_come_back(penstock: Penstock) -> None:
     assert penstock("queue", "set", "small", "length_max=1").code == Exit.OK
     submitted(penstock, "echo", "1", "--queue", "small")
