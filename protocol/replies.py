@@ -116,20 +116,8 @@ def _append(parts: list[bytes], value: Value, resp3: bool) -> None:
     elif type(value) is str:
         raw = value.encode()
         parts.append(b"$%d\r\n%b\r\n" % (len(raw), raw))
-    elif isinstance(value, str):
-        parts.append(_text(value, resp3))
-    elif isinstance(value, bytes):
-        parts.append(bulk(value))
-    elif value is None:
-        parts.append(null(resp3))
-    elif isinstance(value, bool):
-        parts.append(_boolean(value, resp3))
-    elif isinstance(value, int):
-        parts.append(integer(value))
-    elif isinstance(value, float):
-        parts.append(_double(value, resp3))
-    elif isinstance(value, ErrorReply):
-        parts.append(_error(value.code, value.text))
+    elif value is None or isinstance(value, str | bytes | int | float | ErrorReply):
+        parts.append(_single(value, resp3))
     elif isinstance(value, Mapping):
         parts.append(b"%%%d\r\n" % len(value) if resp3 else b"*%d\r\n" % (2 * len(value)))
         for key, item in value.items():
@@ -139,6 +127,22 @@ def _append(parts: list[bytes], value: Value, resp3: bool) -> None:
         parts.append(b"*%d\r\n" % len(value))
         for item in value:
             _append(parts, item, resp3)
+
+
+def _single(value: str | bytes | int | float | ErrorReply | None, resp3: bool) -> bytes:
+    if value is None:
+        return null(resp3)
+    if isinstance(value, str):
+        return _text(value, resp3)
+    if isinstance(value, bytes):
+        return bulk(value)
+    if isinstance(value, bool):
+        return _boolean(value, resp3)
+    if isinstance(value, int):
+        return integer(value)
+    if isinstance(value, float):
+        return _double(value, resp3)
+    return _error(value.code, value.text)
 
 
 @lru_cache(maxsize=1_024)
