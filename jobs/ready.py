@@ -131,6 +131,7 @@ class Ready:
             self._note_low(queue)
             if job.expires_at is not None and job.expires_at <= now and job.attempt == 0:
                 queue.ready.ended(job.tenant)
+                self._payloads.take(job.id)
                 self.outdated.append(job)
                 continue
             # Counted at once, as the limits of the next one depend on it.
