@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from itertools import islice
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -47,9 +49,10 @@ FACTS: Final = (
     "error",
 )
 _TIMES: Final = frozenset(name for name in FACTS if name.endswith("_at"))
-# On a terminal only where a job has one.
+# On a terminal only where a job has one, and where there is room beside the rest.
 _SELDOM: Final = ("tenant", "group")
-_ALWAYS: Final = ("id", "queue", "task", "state", "attempt")
+_ALWAYS: Final = ("id", "queue", "task", "state")
+_WIDE_CHARACTERS_MIN: Final = 100
 
 Limit = Annotated[
     str | None,
@@ -133,10 +136,12 @@ def _write_terminal(jobs: list[JobSummary], columns: tuple[str, ...]) -> None:
     if not jobs:
         note("there are none")
         return
-    columns += tuple(n for n in _SELDOM if any(getattr(job, n) is not None for job in jobs))
+    if get_terminal_size().columns >= _WIDE_CHARACTERS_MIN:
+        columns += tuple(n for n in _SELDOM if any(getattr(job, n) is not None for job in jobs))
     if "submitted_at" not in columns and "finished_at" not in columns:
         columns += ("submitted_at",)
-    rows = [[*(_brief(job, name) for name in columns), _last_words(job)] for job in jobs]
+    now = datetime.now(UTC)
+    rows = [[*(_brief(job, name, now) for name in columns), _last_words(job)] for job in jobs]
     heads = [name.removesuffix("_at") for name in columns]
     if any(row[-1] for row in rows):
         write_table([*heads, "last words"], rows, whole=heads)
@@ -154,9 +159,9 @@ def _show(job: JobSummary, name: str) -> str:
     return "" if value is None else printable(str(value))
 
 
-def _brief(job: JobSummary, name: str) -> str:
+def _brief(job: JobSummary, name: str, now: datetime) -> str:
     value = getattr(job, name)
-    return show_moment(value) if name in _TIMES else _show(job, name)
+    return show_moment(value, now) if name in _TIMES else _show(job, name)
 
 
 def _last_words(job: JobSummary) -> str:

@@ -87,12 +87,14 @@ def show_time(unix_ms: int | None) -> str:
     return local.isoformat(sep=" ", timespec="milliseconds")
 
 
-def show_moment(unix_ms: int | None) -> str:
-    """Write an instant for a table of many, to the second."""
+def show_moment(unix_ms: int | None, now: datetime) -> str:
+    """Write an instant for a table of many, as shortly as it is clear at *now*."""
     if unix_ms is None:
         return ""
-    local = datetime.fromtimestamp(unix_ms / 1000, UTC).astimezone()
-    return f"{local:%Y-%m-%d %H:%M:%S}"
+    local, today = datetime.fromtimestamp(unix_ms / 1000, UTC).astimezone(), now.astimezone()
+    if local.date() == today.date():
+        return f"{local:%H:%M:%S}"
+    return f"{local:%m-%d %H:%M}" if local.year == today.year else f"{local:%Y-%m-%d}"
 
 
 def show_duration(ms: int) -> str:

@@ -42,6 +42,8 @@ _QUEUE_FACTS = (
     "expired",
     "paused",
 )
+# On a terminal only where a queue has some.
+_SELDOM = frozenset({"blocked", "cancelled", "expired", "paused"})
 _ERROR_FACTS = ("attempt", "worker", "claimed_at", "failed_at", "error", "output")
 _FACTS = (
     "id",
@@ -180,8 +182,13 @@ def _write_queues(queues: list[QueueInfo], *, as_json: bool) -> None:
     if as_json:
         write_json([{name: getattr(queue, name) for name in _QUEUE_FACTS} for queue in queues])
         return
-    rows = [tuple(_show_value(getattr(queue, name)) for name in _QUEUE_FACTS) for queue in queues]
-    write_table(_QUEUE_FACTS, rows, whole=_QUEUE_FACTS)
+    facts = [
+        name
+        for name in _QUEUE_FACTS
+        if not (on_terminal() and name in _SELDOM) or any(getattr(queue, name) for queue in queues)
+    ]
+    rows = [tuple(_show_value(getattr(queue, name)) for name in facts) for queue in queues]
+    write_table(facts, rows, whole=("name",))
 
 
 def write_queue(queue: QueueInfo, *, as_json: bool) -> None:

@@ -1,7 +1,7 @@
 """`penstock jobs`, `dead` and `peek`, against servers that follow a script."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -122,8 +122,19 @@ def test_a_look_ahead_says_how_far(penstock: Penstock) -> None:
     assert [line.partition("\t")[0] for line in ended.out.splitlines()] == ["3", "1"]
 
 
-def test_a_moment_is_shown_to_the_second() -> None:
-    local = datetime.fromtimestamp(1, UTC).astimezone()
+NOON = datetime(2026, 11, 23, 12, 0, 5).astimezone()
 
-    assert show_moment(1_999) == f"{local:%Y-%m-%d %H:%M:%S}"
-    assert show_moment(None) == ""
+
+@pytest.mark.parametrize(
+    ("instant", "shown"),
+    [
+        (NOON, "12:00:05"),
+        (NOON - timedelta(days=1), "11-22 12:00"),
+        (NOON - timedelta(days=400), "2025-10-19"),
+        (None, ""),
+    ],
+)
+def test_a_moment_is_shown_as_shortly_as_it_is_clear(instant: datetime | None, shown: str) -> None:
+    unix_ms = None if instant is None else round(instant.timestamp() * 1000)
+
+    assert show_moment(unix_ms, NOON) == shown
