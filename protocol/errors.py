@@ -144,7 +144,7 @@ ERRORS: Final[Mapping[ErrorCode, ErrorMeaning]] = MappingProxyType(
         ),
         ErrorCode.OVERLOADED: ErrorMeaning(
             Outcome.LATER,
-            "A limit of the server is reached, which the text names.",
+            "A limit of the server is reached, or the queue is being deleted; the text says which.",
             "Wait and send the request again, or ask the operator to raise the limit.",
         ),
         ErrorCode.CANCELLED: ErrorMeaning(
