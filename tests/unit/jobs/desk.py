@@ -1,14 +1,16 @@
 """A broker with a clock that stands still, and a store that is only pretended."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
+
+from msgspec.structs import replace
 
 from penstock.jobs.bounds import Bounds
 from penstock.jobs.broker import Broker
 from penstock.jobs.changes import Change
 from penstock.jobs.effects import Effect
 from penstock.jobs.model import FailedAttempt, Instant, Job, JobId, QueueName, TaskName
-from penstock.jobs.policy import Policy, SubmitRequest
+from penstock.jobs.policy import Policy, SubmitRequest, Wishes
 from penstock.jobs.retry import Failure
 from penstock.jobs.store.port import Batch, Commit, JobEnd, Snapshot, StoreError, StoreFull
 from penstock.jobs.waits import Claim, Claimant, ConsumerId, Waiter
@@ -41,6 +43,13 @@ def request(
         attempts_max=attempts_max,
         key=key,
     )
+
+
+def wishing(
+    asked: SubmitRequest | None = None, *, is_call: bool = False, **wishes: Any
+) -> SubmitRequest:
+    """Ask for a job with what most submissions do not ask for."""
+    return replace(asked or request(), wishes=Wishes(**wishes), is_call=is_call)
 
 
 class Listener:
