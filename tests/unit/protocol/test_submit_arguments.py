@@ -137,7 +137,7 @@ def test_as_many_delays_are_read_as_are_allowed(count: int) -> None:
 
     submit = parse_submit([b"JOB.SUBMIT", b"add", b"", b"RETRY-DELAYS", delays])
 
-    assert submit.retry == RetryArguments(delays_ms=(7,) * count)
+    assert submit.wishes == WishArguments(retry=RetryArguments(delays_ms=(7,) * count))
 
 
 def test_more_delays_are_refused() -> None:
@@ -153,11 +153,9 @@ def test_policies_mean_the_same_in_any_order(options: list[str]) -> None:
         "add",
         b"x",
         key="k",
-        tenant="t",
-        group="g",
-        deadline_ms=2,
-        retry=RetryArguments(cap_ms=3),
-        window_ms=1,
+        wishes=WishArguments(
+            tenant="t", group="g", deadline_ms=2, retry=RetryArguments(cap_ms=3), window_ms=1
+        ),
     )
 
 
