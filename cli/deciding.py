@@ -23,7 +23,7 @@ from penstock.cli.options import (
     require_utf8,
     whole,
 )
-from penstock.cli.output import note, write_json, write_line
+from penstock.cli.output import counted, note, write_json, write_line
 from penstock.config.limits import REDRIVE_RATE_MAX
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def _which(client: Client, filters: DeadFlags) -> str:
     assert filters.queue is not None
     total = client.queue(filters.queue).dead
     is_all = not filters.for_client()
-    dead = f"the {total} dead jobs of queue {filters.queue}"
+    dead = f"the {counted(total, 'dead job')} of queue {filters.queue}"
     return dead if is_all else f"those of {dead} that the filters find"
 
 

@@ -105,6 +105,11 @@ def show_duration(ms: int) -> str:
     return f"{ms} ms"
 
 
+def counted(count: int, noun: str) -> str:
+    """Write so many of something."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def show_bytes(content: bytes | None) -> str:
     """Write a payload or a result for a person: text as it is, cut where it gets long."""
     if content is None:

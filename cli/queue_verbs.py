@@ -20,7 +20,7 @@ from penstock.cli.options import (
     read_queue,
     require_utf8,
 )
-from penstock.cli.output import note, on_terminal, write_json, write_line
+from penstock.cli.output import counted, note, on_terminal, write_json, write_line
 from penstock.cli.showing import write_queue
 from penstock.config.kinds import Choice, WholeNumber
 
@@ -80,7 +80,8 @@ def purge(queue: QueueName, yes: Yes = False, server: Server = None, as_json: Js
     name = read_queue(queue)
     with open_client(server) as client:
         waiting = client.queue(name).waiting
-        confirm(f"remove the {waiting} jobs that wait in queue {name} for good?", yes=yes)
+        what = f"the {counted(waiting, 'waiting job')} of queue {name}"
+        confirm(f"remove {what} for good?", yes=yes)
         count = client.purge(name)
     if as_json:
         write_json({"purged": count})
@@ -101,7 +102,7 @@ def delete(
     with open_client(server) as client:
         found = client.queue(name)
         lost = found.completed + found.dead + found.cancelled + found.expired
-        what = f"queue {name}, its settings and its {lost} finished jobs"
+        what = f"queue {name}, its settings and its {counted(lost, 'finished job')}"
         if force:
             what += f", and the {found.waiting} that wait"
         # Nobody need be asked about what the server will refuse.

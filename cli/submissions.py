@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from penstock.cli.connection import open_client
 from penstock.cli.exits import CommandFailed, Exit, mistake
 from penstock.cli.lines import BATCH_LINES_MAX, Line, read_batches
-from penstock.cli.output import note, plain_bytes, result_line, write
+from penstock.cli.output import counted, note, plain_bytes, result_line, write
 from penstock.cli.progress import Silence, progress
 from penstock.client import (
     JobCancelled,
@@ -105,7 +105,7 @@ def _submit_lines(
 
 
 def _tell_stop(count: int, sending: list[Line], order: Order) -> str:
-    told = f"stopped: {count} jobs were acknowledged"
+    told = f"stopped after {counted(count, 'acknowledged job')}"
     if not sending:
         return told
     told += f"; of lines {sending[0].number} to {sending[-1].number} it is not known"

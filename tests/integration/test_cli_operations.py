@@ -189,7 +189,7 @@ def test_a_person_is_asked_before_jobs_are_removed(
 
     refused = on_terminal("queue", "purge", "asked", answer="n\n")
     assert refused.code == Exit.DECLINED
-    assert "remove the 1 jobs that wait in queue asked for good? [y/N]" in refused.out
+    assert "remove the 1 waiting job of queue asked for good? [y/N]" in refused.out
     assert json.loads(penstock("queue", "show", "asked", "--json").out)["ready"] == 1
 
     assert on_terminal("queue", "purge", "asked", answer="y\n").code == Exit.OK
@@ -240,4 +240,4 @@ def test_ctrl_c_ends_a_long_submission_with_how_far_it_came(environ: dict[str, s
 
     assert all(ids)
     assert process.returncode == Exit.INTERRUPTED
-    assert told.decode() == "penstock: stopped: 2 jobs were acknowledged\n"
+    assert told.decode() == "penstock: stopped after 2 acknowledged jobs\n"
