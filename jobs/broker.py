@@ -23,6 +23,7 @@ from penstock.jobs.bounds import Bounds
 from penstock.jobs.changes import Change, Settled
 from penstock.jobs.effects import Delivery, Effect, Finish, RoomAgain
 from penstock.jobs.errors import DiskLow, Draining, NoJob, NoQueue, QueueLeaves
+from penstock.jobs.expiry import Expiry
 from penstock.jobs.leases import Lease, Progress
 from penstock.jobs.model import FINISHED, Instant, Job, JobId, QueueName, State
 from penstock.jobs.outcomes import (
@@ -95,8 +96,7 @@ class Broker:
         self._waits = Waits(bounds.waiters_max)
         self._effects: list[Effect] = []
         self.losses: list[Change] = []  # Jobs that ended without success; for who takes them.
-        # When the next waiting job may expire, as far as it is known; 0: to be asked.
-        self._next_expiry: Instant | None = Instant(0)
+        self._expiry = Expiry(self.revisions)
         self._restore(snapshot)
 
     # --- what clients ask ----------------------------------------------------------------------
@@ -346,17 +346,11 @@ class Broker:
 
     def expires_before(self, now: Instant) -> bool:
         """Say whether jobs may have expired that nobody claims: then the store is to be asked."""
-        return self._next_expiry is not None and self._next_expiry <= now
+        return self._expiry.is_due(now)
 
     def expire_waiting(self, jobs: Sequence[Job], *, all_told: bool, now: Instant) -> None:
         """End the waiting jobs that expired, of those that the store says do so next."""
-        self._next_expiry = None if all_told or not jobs else now
-        for job in jobs:
-            assert job.expires_at is not None
-            if job.expires_at > now:
-                self._next_expiry = job.expires_at
-                break
-            self.revisions.expire(job, now)
+        self._expiry.expire(jobs, all_told=all_told, now=now)
 
     def drain(self) -> None:
         """Take no more submissions and hand out no more jobs.
@@ -390,7 +384,7 @@ class Broker:
         queue.counters.submitted += 1
         queue.waiting_bytes += job.payload_bytes
         if job.expires_at is not None:
-            self._look_for_expired(job.expires_at)
+            self._expiry.look_at(job.expires_at)
         if blocked:
             queue.blocked_count += 1
         elif queue.is_purged(job):
@@ -486,7 +480,7 @@ class Broker:
         if self.revisions.undo(change):
             self.rooms.ended(change.job)
             if change.cause is Cause.EXPIRE:
-                self._look_for_expired(now)
+                self._expiry.look_at(now)
             return
         if change.cause is Cause.FALL_DUE:
             if self.revisions.is_changing(change.job):
@@ -596,10 +590,6 @@ class Broker:
         jobs, self._ready.outdated = self._ready.outdated, []
         for job in jobs:
             self.revisions.expire(job, now)
-
-    def _look_for_expired(self, at: Instant) -> None:
-        if self._next_expiry is None or at < self._next_expiry:
-            self._next_expiry = at
 
     def _stop_timer(self, claimant: Claimant) -> None:
         if claimant.timer is not None:
