@@ -216,18 +216,17 @@ def test_a_queue_is_set_paused_emptied_and_deleted(client: Client) -> None:
     first, second = queue.submit("t"), queue.options(priority=0).submit("t")
     assert [job.id for job in client.peek("managed")] == [second.id, first.id]
 
-    client.set_queue("managed", order="fair", weights={"acme": 3}, length_max=2)
+    client.set_queue("managed", length_max=2)
     client.pause("managed")
     shown = client.queue("managed")
     assert shown.paused
     assert shown.waiting == 2
-    assert shown.settings["weights"] == {"acme": 3}
     assert shown.settings["length_max"] == 2
     with pytest.raises(QueueFull) as full:
         queue.submit("t")
     assert full.value.retry_after_ms is not None
 
-    client.set_queue("managed", order=None, weights={"acme": None}, length_max=None)
+    client.set_queue("managed", length_max=None)
     client.resume("managed")
     assert not client.queue("managed").paused
     with pytest.raises(Refused) as kept:
@@ -238,6 +237,16 @@ def test_a_queue_is_set_paused_emptied_and_deleted(client: Client) -> None:
     with pytest.raises(Refused) as gone:
         client.queue("managed")
     assert gone.value.code == "NOQUEUE"
+
+
+def test_what_is_set_can_be_taken_back(client: Client) -> None:
+    client.set_queue("set", order="fair", weights={"acme": 3, "globex": 2}, timeout_ms=5)
+    client.set_queue("set", weights={"acme": None}, timeout_ms=None)
+
+    settings = client.queue("set").settings
+
+    assert (settings["order"], settings["weights"]) == ("fair", {"globex": 2})
+    assert settings["timeout_ms"] is None
 
 
 def test_what_finished_already_cannot_be_cancelled(client: Client) -> None:
