@@ -182,10 +182,13 @@ JOB_COMMANDS: Final = (
             ErrorCode.FINISHED,
             *_CHANGE_ERRORS,
             ErrorCode.DRAINING,
+            ErrorCode.OVERLOADED,
         ),
         notes="By its id a job is redriven that is dead, cancelled or expired; of a queue its "
         "dead ones. A redriven job has no failures, and all its attempts again; the number of the "
-        "attempt goes on. Its errors stay to be seen.",
+        "attempt goes on. Its errors stay to be seen. Of a queue those are redriven that were dead "
+        "when it was asked; many at once are redriven a slice at a time, so that others are served "
+        "between.",
     ),
     Command(
         name="JOB.DISCARD",
@@ -199,7 +202,13 @@ JOB_COMMANDS: Final = (
         parameters=(_ID,),
         options=DISCARD_OPTIONS,
         option_use=OptionUse.INSTEAD,
-        errors=(ErrorCode.NOJOB, ErrorCode.NOQUEUE, *_CHANGE_ERRORS),
+        errors=(
+            ErrorCode.NOJOB,
+            ErrorCode.NOQUEUE,
+            *_CHANGE_ERRORS,
+            ErrorCode.DRAINING,
+            ErrorCode.OVERLOADED,
+        ),
         notes="By its id any job is removed that finished; of a queue its dead ones. What is "
         "removed is gone, with its result, its errors and its key.",
     ),
