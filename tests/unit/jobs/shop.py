@@ -269,6 +269,12 @@ class Shop:
         self.pump()
         return listener
 
+    def pause(self, paused: bool = True) -> Listener:
+        listener = Listener()
+        self.broker.administration.pause(DEFAULT, paused=paused, settled=listener)
+        self.pump()
+        return listener
+
     def purge(self) -> Listener:
         listener = Listener()
         self.broker.purge(DEFAULT, listener)
