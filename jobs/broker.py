@@ -521,14 +521,14 @@ class Broker:
         elsewhere = self.revisions.elsewhere
         for question, jobs in zip(batch.heads, commit.heads, strict=True):
             self._ready.answer(question, jobs, elsewhere=elsewhere)
+        if commit.sizes or commit.tags:
+            self.administration.answer(commit, self._attempts.unwritten)
         for asked, jobs in zip(batch.tails, commit.tails, strict=True):
             self.rooms.answer(asked, jobs, batch.now)
         if batch.due is not None:
             self._schedule.answer(batch.due, commit.due, elsewhere=self.revisions.job_ids)
         for (name, state), count in commit.removed.items():
             self._ready.queue(name).removed(state, count)
-        if commit.sizes or commit.tags:
-            self.administration.answer(commit, self._attempts.unwritten)
 
     def ask_again(self, batch: Batch) -> None:
         """Keep the questions of a batch that failed."""

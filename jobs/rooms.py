@@ -76,7 +76,9 @@ class Rooms:
             assert token is not None
             asked = self.parked.payload_bytes(token)
             urgent = self.parked.is_urgent(token)
-            if room(queue.terms, count, size, asked, is_urgent=urgent) is Room.YES:
+            found = room(queue.terms, count, size, asked, is_urgent=urgent)
+            # Since it waits the queue may have come to drop others instead.
+            if found is Room.YES or queue.terms.when_full is WhenFull.DROP:
                 tokens.append(token)
         return tokens
 
@@ -140,6 +142,8 @@ class Rooms:
         return min(SLICE_JOBS_MAX, max(excess, _DROP_MIN) + queue.claimed_count)
 
     def _is_overfull(self, queue: Queue) -> bool:
+        if queue.settings.purged_until:
+            return False  # It makes room already, and how much is known when it is through.
         terms = queue.terms
         dropping = self._dropping.get(queue.name, {})
         count = queue.waiting_count - len(dropping)
