@@ -40,8 +40,9 @@ async def test_a_transaction_without_submissions_is_answered_too() -> None:
         ("JOB.CALL", "task", ""),
         ("JOB.SHOW", "1"),
         ("MULTI",),
+        ("JOB.SUBMIT", "task", "", "KEY", "k", "REPLACE"),
     ],
-    ids=lambda words: words[0],
+    ids=" ".join,
 )
 async def test_what_may_not_stand_between_spoils_it(spoiling: tuple[str, ...]) -> None:
     sent = await replies_to(("MULTI",), SUBMIT, spoiling, SUBMIT, ("EXEC",), ("QUEUE.LIST",))
