@@ -98,12 +98,13 @@ class MemoryStore:
     def _submit(self, batch: Batch, commit: Commit) -> None:
         duplicates: dict[JobId, KeyHolder] = {}
         blocked: list[JobId] = []
+        first_id = min((submission.job.id for submission in batch.submissions), default=0)
         for submission in batch.submissions:
             job = submission.job
             holder = self._kept.holder_of(submission)
             if holder is not None:
                 until = holder.job.key_expires_at
-                if until is None or until > batch.now:
+                if until is None or until > batch.now or holder.job_id >= first_id:
                     duplicates[job.id] = holder
                     continue
                 self._kept.change(replace(holder.job, key=None, key_expires_at=None))

@@ -202,7 +202,8 @@ class Batch(Struct):
 class KeyHolder(Struct, frozen=True, gc=False):
     """The job that already holds an idempotency key; `same` if it was asked the same thing.
 
-    Who holds it past its `key_expires_at` lets it go to the submission that asks for it.
+    Who holds it past its `key_expires_at` lets it go to the submission that asks for it, unless
+    both come with the same batch: such a holder was not there before.
     """
 
     job: Job

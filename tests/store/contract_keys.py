@@ -143,6 +143,20 @@ async def test_of_two_who_ask_for_a_key_whose_time_is_over_the_first_gets_it(sto
     assert holders_of(commit) == {5: (3, True)}
 
 
+async def test_a_key_whose_time_ended_before_it_was_written_is_held_in_its_batch(
+    store: Store,
+) -> None:
+    await submit(store, lent(1))
+
+    jobs = [lent(2), lent(3), a_job(4, key="k", group="g"), a_job(5, group="g")]
+    commit = await submit(store, *jobs, now=NOW + 5)
+    later = await submit(store, a_job(6, key="k"), now=NOW + 5)
+
+    assert holders_of(commit) == {3: (2, True), 4: (2, True)}
+    assert commit.blocked == frozenset()
+    assert later.duplicates == {}
+
+
 async def test_nobody_loses_a_key_that_nobody_asks_for(store: Store) -> None:
     await submit(store, lent(1))
 

@@ -64,7 +64,7 @@ def _submit_special(
     written_count = _INSERT_SPECIAL_JOBS.execute(connection, rows)
     if written_count < len(submissions):
         holders = _holders(connection, queues, submissions)
-        expired = _expired(holders, now)
+        expired = _expired(holders, now, submissions)
         if expired:
             connection.execute(SQL["free_keys"], (encode_ids(expired),))
             again = [row for row in rows if _is_held_by(holders, row, expired)]
@@ -90,11 +90,17 @@ def _holders(
     return decode_holders(rows, queues.names)
 
 
-def _expired(holders: Mapping[JobId, KeyHolder], now: Instant) -> set[JobId]:
+def _expired(
+    holders: Mapping[JobId, KeyHolder], now: Instant, submissions: Sequence[Submission]
+) -> set[JobId]:
+    """Return who held a key for its time, of those that were there before these submissions."""
+    first_id = min(submission.job.id for submission in submissions)
     return {
         holder.job_id
         for holder in holders.values()
-        if holder.job.key_expires_at is not None and holder.job.key_expires_at <= now
+        if holder.job.key_expires_at is not None
+        and holder.job.key_expires_at <= now
+        and holder.job_id < first_id
     }
 
 
