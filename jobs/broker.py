@@ -209,15 +209,16 @@ class Broker:
     def purge(self, name: QueueName, settled: Settled) -> int:
         """Begin to remove all that waits in a queue; return how many jobs that are.
 
-        What runs goes on, and is spared when it is given back or tried again.
+        What runs goes on, and is spared when it is given back or tried again. What is on its way
+        from one waiting state to another is written before the purge begins, and is not spared.
 
         Raises:
             NoQueue: there is no such queue.
         """
         queue = self.administration.queue(name)
-        spared, waiting_count = self.revisions.not_to_purge(name)
-        self.administration.purge(queue, JobId(self._next_id - 1), spared, settled)
-        return queue.waiting_count - waiting_count
+        until, spared = JobId(self._next_id - 1), self._attempts.of_queue(name)
+        self.administration.purge(queue, until, spared, settled)
+        return queue.waiting_count - self.revisions.ending_count(name)
 
     # --- what workers ask ----------------------------------------------------------------------
 

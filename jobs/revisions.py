@@ -72,17 +72,12 @@ class Revisions:
         """Return the jobs that are claimed or being changed, which the store may not know."""
         return _Either(self._attempts.claimed_ids, self.job_ids)
 
-    def not_to_purge(self, name: QueueName) -> tuple[list[JobId], int]:
-        """Return the jobs of a queue that run or are on their way to another state.
-
-        Also how many of them count as waiting.
-        """
-        changing = {i: r.before for i, r in self._by_job.items() if r.before.queue == name}
-        for job in self._schedule.falling_due.values():
-            if job.queue == name:
-                changing.setdefault(job.id, job)
-        waiting_count = sum(before.state in WAITING for before in changing.values())
-        return [*self._attempts.of_queue(name), *changing], waiting_count
+    def ending_count(self, name: QueueName) -> int:
+        """Return how many jobs of a queue count as waiting and are being cancelled or expire."""
+        return sum(
+            r.before.queue == name and r.before.state in WAITING and r.change.job.state in FINISHED
+            for r in self._by_job.values()
+        )
 
     def is_changing(self, job: Job) -> bool:
         """Say whether a change of a job is on its way that nobody runs."""
