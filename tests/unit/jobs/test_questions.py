@@ -141,7 +141,7 @@ async def test_a_job_and_the_change_that_frees_its_key_are_never_divided() -> No
         submission = made.broker.submit(request(b"2", key="k"), made.now)
         freeing = made.broker.revisions.replace(await made.known(holder), now=made.now)
         assert freeing is not None
-        for _ in range(200):
+        for _ in range(made.journal._run_changes):
             made.journal.submit(made.broker.submit(request(), made.now), lambda told: None)
             if made.journal._runs[-1].changes_count == made.journal._run_changes - 1:
                 break
