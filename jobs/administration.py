@@ -132,14 +132,14 @@ class Administration:
             mark = self._book.terms(name, after).rank_mark
             if mark == before.ranked:
                 return after
-            return replace(after, ranked=mark, reordered=not queue.waiting_count)
+            return replace(after, ranked=mark, reordered=not queue.is_in_use)
 
         self._decide(queue, alter, settled)
 
     def mark_ranks(self, queue: Queue) -> None:
         """Have it on record of which order ranks are, as the settings file asks for another."""
         queue.needs_mark = False
-        mark, is_empty = queue.terms.rank_mark, not queue.waiting_count
+        mark, is_empty = queue.terms.rank_mark, not queue.is_in_use
         self._decide(queue, lambda it: replace(it, ranked=mark, reordered=is_empty), None)
 
     def pause(self, name: QueueName, *, paused: bool, settled: Settled) -> None:
@@ -226,8 +226,7 @@ class Administration:
         queue.retermed(marked, after, lambda: self._running(change.queue))
         if not after.ranks_like(before) or after.reordered is not before.reordered:
             self._ready.forget_window(queue)
-        may_differ = queue.waiting_count or queue.admitted_count
-        if may_differ and after.reordered and not after.ranks_like(before):
+        if queue.is_in_use and after.reordered and not after.ranks_like(before):
             # What was submitted since this was decided has ranks of the order before.
             self._decide(queue, lambda it: replace(it, reordered=False), None)
         self._measure_if_needed(queue)
