@@ -289,7 +289,7 @@ class Revisions:
             return
         if job.state is State.READY:
             self._ready.put(queue, job, None)
-        elif job.state is State.SCHEDULED:
+        elif job.state is State.SCHEDULED and job.id not in self._schedule.falling_due:
             self._schedule.add(job)
 
     def _is_purged(self, job: Job) -> bool:

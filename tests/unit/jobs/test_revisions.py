@@ -270,3 +270,20 @@ async def test_without_room_for_the_new_job_the_old_one_keeps_its_key(state: str
         written = await made.known(holder)
         assert (written.key, written.state is State.CANCELLED) == ("k", False)
         await check_memory(made)
+
+
+def test_a_job_that_keeps_its_key_while_it_falls_due_falls_due_once() -> None:
+    """What was to be written with a refused submission is given up before all else."""
+    desk = Desk()
+    job = desk.submit(request(delay_ms=50, key="k"))
+    desk.pass_time(50)
+    [fall] = desk.broker.take_changes()
+    freeing = desk.broker.revisions.replace(job, now=desk.now)
+    assert freeing is not None
+
+    desk.broker.undo(freeing, desk.now)
+    desk.broker.undo(fall, desk.now)
+    desk.pass_time(0)
+
+    assert [change.job.id for change in desk.commit()] == [job.id]
+    assert [claimed.id for claimed in desk.claim(jobs_max=9)] == [job.id]
