@@ -457,6 +457,7 @@ class Journal:
             self._broker.undo(change, now)
             for listener in change.listeners:
                 listener(error)
+        self._broker.match(now)  # Jobs that were to be cancelled may be claimed again.
         self._committed()
 
 
