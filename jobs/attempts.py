@@ -126,8 +126,7 @@ class Attempts:
             _join(lease, Cause.COMPLETE, settled)
             return
         job = lease.job
-        keep_ms = self._queue(job.queue).terms.keep_ms if job.keep_ms is None else job.keep_ms
-        done = with_result(job, now=now, keep_ms=keep_ms)
+        done = with_result(job, now=now, keep_ms=self._queue(job.queue).keep_ms(job))
         self._settle(lease, Change(Cause.COMPLETE, done, result=result, listeners=[settled]))
 
     def fail(
@@ -416,7 +415,7 @@ class Attempts:
     ) -> None:
         """End an attempt whose job is not wanted any more."""
         job = lease.job
-        keep_ms = self._queue(job.queue).terms.keep_ms if job.keep_ms is None else job.keep_ms
+        keep_ms = self._queue(job.queue).keep_ms(job)
         first_line = (reason or _CANCELLED_BY_WORKER).partition("\n")[0]
         ended = with_end(job, Cause.CANCEL, first_line, now=now, keep_ms=keep_ms)
         listeners = [] if settled is None else [settled]

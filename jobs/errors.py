@@ -24,7 +24,7 @@ class NoQueue(Refused):
     code = "NOQUEUE"
 
     def __init__(self, queue: QueueName) -> None:
-        super().__init__(f"queue {queue} is not known: nothing was submitted to it yet")
+        super().__init__(f"queue {queue} is not known: nothing was submitted to it, or it is gone")
 
 
 class LeaseLost(Refused):
@@ -101,26 +101,11 @@ class QueueLeaves(Refused):
         super().__init__(f"queue {queue} is being deleted; try again when that is done")
 
 
-class Cancelled(Refused):
-    code = "CANCELLED"
-
-    def __init__(self, job_id: JobId, reason: str | None = None) -> None:
-        why = f": {reason}" if reason else ""
-        super().__init__(f"job {job_id} was cancelled, nobody wants its result{why}")
-
-
 class AskedToStop(Refused):
     code = "CANCELLED"
 
     def __init__(self, job_id: JobId, attempt: int) -> None:
         super().__init__(f"job {job_id} was cancelled: attempt {attempt} is to stop")
-
-
-class Expired(Refused):
-    code = "EXPIRED"
-
-    def __init__(self, job_id: JobId) -> None:
-        super().__init__(f"job {job_id} expired: its deadline passed before it was started")
 
 
 class Finished(Refused):
@@ -135,13 +120,17 @@ class NotEmpty(Refused):
 
     def __init__(self, queue: QueueName, waiting_count: int, running_count: int) -> None:
         if running_count:
-            text = f"{running_count} jobs of queue {queue} run; cancel them, or wait for their end"
+            text = f"{_jobs(running_count)} running; cancel what runs, or wait for its end"
         else:
             text = (
-                f"{waiting_count} jobs of queue {queue} wait; purge it first, or say FORCE to "
-                "have them removed with it"
+                f"{_jobs(waiting_count)} waiting; purge it first, or say FORCE to have what waits "
+                "removed with it"
             )
-        super().__init__(text)
+        super().__init__(f"queue {queue} is not empty: {text}")
+
+
+def _jobs(count: int) -> str:
+    return "1 job" if count == 1 else f"{count} jobs"
 
 
 def _mib(size: int) -> str:

@@ -96,9 +96,6 @@ class Lanes:
         """Return how many jobs of each tenant run."""
         return self._running
 
-    def running_count(self, tenant: str) -> int:
-        return self._running.get(tenant, 0)
-
     def is_saturated(self, tenant: str | None) -> bool:
         """Say whether a tenant runs as many jobs as it may."""
         return tenant is not None and self._running.get(tenant, 0) >= self._running_max

@@ -143,6 +143,10 @@ class Queue:
         job_id = job.id if isinstance(job, Job) else job
         return job_id <= until and job_id not in self._spared
 
+    def keep_ms(self, job: Job) -> int:
+        """Return how long a job is kept once it ended, unless it is dead."""
+        return self.terms.keep_ms if job.keep_ms is None else job.keep_ms
+
     @property
     def waiting_count(self) -> int:
         return self.scheduled_count + self.blocked_count + self.ready_count

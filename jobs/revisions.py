@@ -279,7 +279,7 @@ class Revisions:
     ) -> Change:
         self._ready.remove(job)
         self._schedule.remove(job)
-        keep_ms = self._ready.queue(job.queue).terms.keep_ms if job.keep_ms is None else job.keep_ms
+        keep_ms = self._ready.queue(job.queue).keep_ms(job)
         ended = with_end(job, cause, reason, now=now, keep_ms=keep_ms, frees_key=frees_key)
         return self._begin(job, Change(cause, ended, rewrites=True))
 

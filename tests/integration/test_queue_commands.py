@@ -361,7 +361,7 @@ def test_a_queue_with_jobs_that_wait_is_deleted_by_force_only(wire: Wire) -> Non
 
     refused = wire.error("QUEUE.DELETE", "q")
 
-    assert (refused.code, "2 jobs of queue q wait" in refused.text) == ("NOTEMPTY", True)
+    assert (refused.code, "2 jobs waiting" in refused.text) == ("NOTEMPTY", True)
     assert wire.ask("QUEUE.DELETE", "q", "FORCE") == OK
     assert names(wire) == []
     assert wire.error("JOB.SHOW", ready).code == "NOJOB"
@@ -373,7 +373,7 @@ def test_a_queue_with_jobs_that_run_is_not_deleted(wire: Wire) -> None:
 
     refused = wire.error("QUEUE.DELETE", "q", "FORCE")
 
-    assert (refused.code, "1 jobs of queue q run" in refused.text) == ("NOTEMPTY", True)
+    assert (refused.code, "1 job running" in refused.text) == ("NOTEMPTY", True)
 
 
 def test_a_queue_takes_no_jobs_while_it_is_deleted(wire: Wire) -> None:

@@ -4,10 +4,9 @@ import pytest
 
 from penstock.config.limits import MIB
 from penstock.jobs.errors import (
-    Cancelled,
+    AskedToStop,
     DiskLow,
     Draining,
-    Expired,
     Finished,
     Invalid,
     KeyReused,
@@ -17,6 +16,7 @@ from penstock.jobs.errors import (
     NotEmpty,
     Overloaded,
     QueueFull,
+    QueueLeaves,
     Refused,
     TooLarge,
 )
@@ -44,12 +44,11 @@ REFUSALS = [
         "QUEUEFULL",
         "queue q is full: 9 jobs wait; try again in about 250 ms",
     ),
-    (Cancelled(JobId(17)), "CANCELLED", "job 17 was cancelled"),
-    (Cancelled(JobId(17), "too late"), "CANCELLED", "nobody wants its result: too late"),
-    (Expired(JobId(17)), "EXPIRED", "job 17 expired: its deadline passed"),
+    (AskedToStop(JobId(17), 2), "CANCELLED", "job 17 was cancelled: attempt 2 is to stop"),
+    (QueueLeaves(QueueName("q")), "OVERLOADED", "queue q is being deleted; try again"),
     (Finished(JobId(17), State.DEAD), "FINISHED", "job 17 is dead already"),
-    (NotEmpty(QueueName("q"), 3, 0), "NOTEMPTY", "3 jobs of queue q wait; purge it first"),
-    (NotEmpty(QueueName("q"), 3, 2), "NOTEMPTY", "2 jobs of queue q run; cancel them"),
+    (NotEmpty(QueueName("q"), 3, 0), "NOTEMPTY", "queue q is not empty: 3 jobs waiting"),
+    (NotEmpty(QueueName("q"), 3, 1), "NOTEMPTY", "queue q is not empty: 1 job running"),
     (Overloaded("queues", 3), "OVERLOADED", "queues: the limit of 3 is reached"),
 ]
 

@@ -90,7 +90,7 @@ def test_a_tenant_runs_no_more_than_it_may() -> None:
 
     assert desk.take_all() == [1, 2]
     assert desk.lanes.is_saturated("a")
-    assert desk.lanes.running_count("a") == 2
+    assert desk.lanes.running["a"] == 2
 
 
 def test_jobs_without_a_tenant_are_never_held_back() -> None:
