@@ -171,7 +171,7 @@ _ROWS: Final = (
         "result_keep_ms",
         _JOBS,
         _ms(limits.KEEP_MS_MAX),
-        "How long a completed job and its result are kept.",
+        "How long a job that is completed, cancelled or expired is kept, and its result.",
     ),
     Key("dead_keep_ms", _JOBS, _ms(limits.KEEP_MS_MAX), "How long a dead job is kept."),
     Key(

@@ -170,7 +170,9 @@ _ROWS: Final = (
         Delays(),
         "The waits themselves, in place of the three above; the last one repeats.",
     ),
-    QueueKey("keep_ms", _ms(limits.KEEP_MS_MAX), "How long a finished job is kept."),
+    QueueKey(
+        "keep_ms", _ms(limits.KEEP_MS_MAX), "How long a finished job is kept if it is not dead."
+    ),
     QueueKey("dead_keep_ms", _ms(limits.KEEP_MS_MAX), "How long a dead job is kept."),
 )
 

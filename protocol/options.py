@@ -118,7 +118,7 @@ SUBMIT_OPTIONS: Final = (
         "REPLACE",
         "replace",
         Kind.FLAG,
-        "With KEY: a job of this key that still waits is replaced by this one.",
+        "With KEY: a job of this key that still waits is cancelled, and this one has its place.",
         group="again",
         needs="KEY",
     ),
@@ -141,11 +141,10 @@ SUBMIT_OPTIONS: Final = (
         "KEEP",
         "ms",
         Kind.NUMBER,
-        "How long the job and its result are kept once it finished.",
+        "How long the job and its result are kept once it finished; not if it is dead.",
         minimum=1,
         maximum=limits.KEEP_MS_MAX,
-        default=f"{limits.RESULT_KEEP_MS_DEFAULT}, dead {limits.DEAD_KEEP_MS_DEFAULT}, "
-        "unless configured",
+        default=f"{limits.RESULT_KEEP_MS_DEFAULT}, unless configured",
     ),
     *RETRY_OPTIONS,
 )
@@ -188,7 +187,8 @@ FAIL_OPTIONS: Final = (
         "AFTER",
         "ms",
         Kind.NUMBER,
-        "Try again after this wait, whatever the retry policy; unless the attempts are used up.",
+        "Try again after this wait, unless the attempts are used up; a job that was submitted with "
+        "a retry policy of its own keeps to that.",
         maximum=limits.DELAY_MS_MAX,
         group="next",
     ),

@@ -96,7 +96,7 @@ _ROWS: Final = {
         "KEEP",
         "ms",
         limits.KEEP_MS_MAX,
-        "How long a job that finished is kept, unless its submission says.",
+        "How long a job that finished is kept if it is not dead, unless its submission says.",
     ),
     "dead_keep_ms": _number("DEAD-KEEP", "ms", limits.KEEP_MS_MAX, "How long a dead job is kept."),
 }
