@@ -242,7 +242,7 @@ async def a_worker_claims_and_completes() -> None:
         assert await worker.send("JOB.CLAIM", queue, "WAIT", 50) == []
         job = await submitter.send("JOB.SUBMIT", "mine", NASTY, "QUEUE", queue)
         ((claimed, attempt, *rest),) = await worker.send("JOB.CLAIM", queue)
-        assert (claimed, rest) == (job, [queue.encode(), b"mine", NASTY, 300_000])
+        assert (claimed, rest) == (job, [queue.encode(), b"mine", NASTY, 300_000, 0, 0])
         assert await worker.send("JOB.EXTEND", job, attempt) > 0
         assert await worker.send("JOB.COMPLETE", job, attempt, NASTY) in (b"OK", True)
         assert await submitter.send("JOB.WAIT", job) == NASTY
