@@ -7,7 +7,7 @@ whoever else waits for that commit waits for no more than one slice.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Final, Generic, TypeVar
 
 import anyio
@@ -16,10 +16,9 @@ from anyio.abc import TaskGroup, TaskStatus
 
 from penstock.config.limits import CHORES_MAX
 from penstock.jobs.errors import Draining, Overloaded
-from penstock.jobs.model import Job, JobId
+from penstock.jobs.model import JobId
 from penstock.jobs.store.journal import Journal
 from penstock.jobs.store.port import (
-    HeadQuestion,
     JobEnd,
     Listing,
     ListQuestion,
@@ -144,21 +143,21 @@ class Answer(Generic[Told]):
         return told
 
 
-async def ask_list(journal: Journal, question: ListQuestion) -> Listing:
-    """List jobs. Raises StoreError.
+async def list_and_decide(
+    journal: Journal, question: ListQuestion, decide: Callable[[Listing], None]
+) -> Listing:
+    """List jobs, and decide about them before anything else can happen to them.
 
-    They are as they were with some commit, and may have changed since. What is to be decided about
-    them is decided in the callback of `Journal.list_jobs`, before anything else can happen.
+    When this returns they may have changed. Raises StoreError: there was nothing to decide about.
     """
     answer: Answer[Listing] = Answer()
-    journal.list_jobs(question, answer)
-    return await answer.wait()
 
+    def listed(listing: Listing | StoreError) -> None:
+        if not isinstance(listing, StoreError):
+            decide(listing)
+        answer(listing)
 
-async def ask_peek(journal: Journal, question: HeadQuestion) -> Sequence[Job]:
-    """Read the first ready jobs of a queue. Raises StoreError."""
-    answer: Answer[Sequence[Job]] = Answer()
-    journal.peek(question, answer)
+    journal.list_jobs(question, listed)
     return await answer.wait()
 
 

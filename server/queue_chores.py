@@ -22,10 +22,9 @@ from penstock.jobs.store.port import (
     Listing,
     ListQuestion,
     PurgeSlice,
-    StoreError,
     StoreFull,
 )
-from penstock.server.chores import Answer, Chores, caught_up, purge_slice
+from penstock.server.chores import Answer, Chores, caught_up, list_and_decide, purge_slice
 
 _READY = frozenset({State.READY})
 
@@ -146,7 +145,7 @@ class QueueChores:
         def decide(listing: Listing) -> None:
             self._broker.administration.reorder(queue, listing.jobs, ranked)
 
-        listing = await self._on_list(_page(wanted, after), decide)
+        listing = await list_and_decide(self._journal, _page(wanted, after), decide)
         await ranked.wait()
         return listing
 
@@ -176,7 +175,7 @@ class QueueChores:
             async with self._chores.turn:
                 removed: Answer[int] = Answer()
                 decide = partial(self._forget, removed)
-                listing = await self._on_list(_page(wanted, after), decide)
+                listing = await list_and_decide(self._journal, _page(wanted, after), decide)
                 removed_count += await removed.wait()
             after = listing.next_after
         return removed_count
@@ -201,18 +200,6 @@ class QueueChores:
             return self._broker.administration.queue(name)
         except NoQueue:
             return None
-
-    async def _on_list(self, question: ListQuestion, decide: Callable[[Listing], None]) -> Listing:
-        """List jobs and decide about them before anything else can happen to them."""
-        answer: Answer[Listing] = Answer()
-
-        def listed(listing: Listing | StoreError) -> None:
-            if not isinstance(listing, StoreError):
-                decide(listing)
-            answer(listing)
-
-        self._journal.list_jobs(question, listed)
-        return await answer.wait()
 
     async def _durable(self, decide: Callable[[Settled], object]) -> None:
         """Decide something, and wait until it is durable. Raises StoreError."""

@@ -15,7 +15,7 @@ from penstock.jobs.errors import Refused
 from penstock.jobs.model import Instant, Job, JobId, QueueName, State, TaskName
 from penstock.jobs.store.port import JobFilter, Listing, ListQuestion, StoreError, StoreFull
 from penstock.protocol.list_arguments import SelectionArguments
-from penstock.server.chores import Answer, forget
+from penstock.server.chores import Answer, forget, list_and_decide
 from penstock.server.engine import Engine
 
 _NO_LIMIT: Final = 2**63
@@ -91,19 +91,15 @@ class Selection:
         """Find the next jobs, decide about them at once, and return them."""
         assert self._after is not None
         jobs_max = min(slice_jobs_max, self._jobs_max - self.count)
-        answer: Answer[Listing] = Answer()
         jobs: list[Job] = []
 
-        def listed(listing: Listing | StoreError) -> None:
-            if isinstance(listing, Listing):
-                self._after = listing.next_after
-                jobs.extend(filter(self._was_dead, listing.jobs))
-                decide(jobs)
-            answer(listing)
+        def listed(listing: Listing) -> None:
+            self._after = listing.next_after
+            jobs.extend(filter(self._was_dead, listing.jobs))
+            decide(jobs)
 
         question = ListQuestion(self._filter, self._after, jobs_max, LIST_SCAN_MAX)
-        self._engine.journal.list_jobs(question, listed)
-        await answer.wait()
+        await list_and_decide(self._engine.journal, question, listed)
         return jobs
 
     def _was_dead(self, job: Job) -> bool:

@@ -9,8 +9,8 @@ from anyio.lowlevel import checkpoint
 
 from penstock.jobs.errors import Draining, Overloaded
 from penstock.jobs.model import JobId
-from penstock.jobs.store.port import JobFilter, ListQuestion, StoreFailed, StoreFull
-from penstock.server.chores import Answer, Chores, ask_list, caught_up, forget
+from penstock.jobs.store.port import JobFilter, Listing, ListQuestion, StoreFailed, StoreFull
+from penstock.server.chores import Answer, Chores, caught_up, forget, list_and_decide
 from tests.unit.server.desk import ServerDesk, ask, committing
 
 
@@ -173,9 +173,12 @@ async def test_the_journal_is_asked_and_waited_for() -> None:
 
         await caught_up(journal)
         waiting = desk.engine.broker.queues()[0].ready_count
-        listing = await ask_list(journal, ListQuestion(JobFilter(), JobId(0), 10, 10))
+        decided: list[Listing] = []
+        question = ListQuestion(JobFilter(), JobId(0), 10, 10)
+        listing = await list_and_decide(journal, question, decided.append)
         forgotten = await forget(journal, [JobId(9)])
 
     assert waiting == 2
     assert [job.id for job in listing.jobs] == [1, 2]
+    assert decided == [listing]
     assert forgotten == 1
