@@ -247,12 +247,20 @@ class Revisions:
         return True
 
     def undo(self, change: Change) -> bool:
-        """Leave a job as it was; say whether the change was one of a job that nobody runs."""
+        """Leave a job as it was; say whether the change was one of a job that nobody runs.
+
+        A new rank is tried again: that of an order before may be behind all others for ever.
+        """
         revision = self._take(change)
         if revision is None:
             return False
-        before = revision.before
-        self._put_back(self._ready.queue(before.queue), before)
+        before, job = revision.before, change.job
+        queue = self._ready.queue(before.queue)
+        is_ranked = change.cause is None and job.priority == before.priority
+        if is_ranked and job.rank != before.rank and not queue.is_purged(before):
+            self.move(before, priority=job.priority, rank=job.rank)
+        else:
+            self._put_back(queue, before)
         return True
 
     # --- inside --------------------------------------------------------------------------------
