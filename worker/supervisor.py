@@ -23,7 +23,6 @@ _REPORT_SECONDS: Final = 30.0
 _WATCH_SECONDS: Final = 1.0
 # Where a server is at hand it ends what is overdue; this comes after it, if it does not.
 _OVERDUE_GRACE_NS: Final = 1_000_000_000
-_OVERDUE: Final = "HardTimeout: the task ignored its timeout, or that it was cancelled"
 # From the end of a worker's connection to the end of the worker.
 _LOST_GRACE_SECONDS: Final = 2.0
 # Beyond it a killed process hangs in the kernel, as on a disk that is gone; another replaces it.
