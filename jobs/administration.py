@@ -300,9 +300,8 @@ class Administration:
         """Return settings with the last purge that was decided, which is in force at once."""
         for change in reversed(self._decided.get(name, ())):
             if change.begins_purge:
-                assert change.settings is not None
-                until, spared = change.settings.purged_until, change.settings.spared
-                return replace(settings, purged_until=until, spared=spared)
+                purge = change.settings or NOTHING_SET  # There was never a job to purge.
+                return replace(settings, purged_until=purge.purged_until, spared=purge.spared)
         return settings
 
     def _latest(self, queue: Queue) -> QueueSettings:
