@@ -42,14 +42,15 @@ class Rooms:
             QueueFull: there is no room, or others wait for it already.
         """
         terms = queue.terms
-        if terms.when_full is WhenFull.DROP:
+        drops = terms.when_full is WhenFull.DROP
+        if drops and (queue.ready_count or _is_ready(request)):
             return  # Once it is stored, the least urgent goes.
-        urgent = self._is_urgent(request)
+        urgent = drops or self._is_urgent(request)
         count, size = _waiting(queue)
         found = room(terms, count, size, len(request.payload), is_urgent=urgent)
         is_behind = not waited and self.parked.has_any(queue.name, is_urgent=urgent)
         if found is Room.FULL or is_behind:
-            queue.counters.refused += terms.when_full is WhenFull.REFUSE
+            queue.counters.refused += terms.when_full is not WhenFull.WAIT
             after_ms = retry_after_ms(count, queue.pace.per_second(now))
             raise QueueFull(queue.name, limit_text(terms, count, is_urgent=urgent), after_ms)
 
@@ -152,6 +153,13 @@ class Rooms:
         if terms.bytes_max is None or count <= 1:
             return False
         return queue.waiting_bytes - sum(dropping.values()) > terms.bytes_max
+
+
+def _is_ready(request: SubmitRequest) -> bool:
+    """Say whether a job is ready as soon as it is stored, and so may be the one that is dropped."""
+    if request.wishes is not None and request.wishes.group is not None:
+        return False
+    return request.delay_ms is None and request.at is None
 
 
 def _waiting(queue: Queue) -> tuple[int, int]:

@@ -220,6 +220,23 @@ async def test_no_more_are_dropped_than_are_too_many() -> None:
         await check_memory(made)
 
 
+@pytest.mark.parametrize("later", [request(delay_ms=9_000), wishing(group="g")])
+async def test_what_cannot_be_dropped_is_refused_where_nothing_else_can(
+    later: SubmitRequest,
+) -> None:
+    async with shop() as made:
+        made.set(length_max=2, when_full=WhenFull.DROP)
+        await made.settled()
+        for _ in range(2):
+            await made.stored(request(delay_ms=60_000))
+
+        with pytest.raises(QueueFull, match="2 jobs wait and length_max is 2"):
+            made.submit(later)
+
+        assert made.queue.counters.refused == 1
+        assert (await made.stored(request())) is not None
+
+
 async def test_jobs_are_dropped_until_their_bytes_fit() -> None:
     async with shop() as made:
         made.set(bytes_max=10, when_full=WhenFull.DROP, reserve_percent=0)
