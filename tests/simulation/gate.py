@@ -1,7 +1,7 @@
 """A store whose commits end when, and as, the test says."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from enum import Enum
 from typing import Any, TypeVar
 
@@ -34,8 +34,13 @@ def at_once(coroutine: Coroutine[Any, Any, T]) -> T:
 class GatedStore:
     """The memory store behind a gate: `batch` waits before it until `end` is called."""
 
-    def __init__(self, inner: MemoryStore) -> None:
+    def __init__(
+        self, inner: MemoryStore, before: Callable[[], None], after: Callable[[Batch], None]
+    ) -> None:
+        """Take whom to call before and after each batch that is written."""
         self._inner = inner
+        self._before = before
+        self._after = after
         self._ended: asyncio.Future[Commit] | None = None
         self.batch: Batch | None = None
 
@@ -65,8 +70,19 @@ class GatedStore:
         if end is End.FAILED:
             self._ended.set_exception(StoreFailed("input/output error"))
             return
-        commit = at_once(self._inner.commit(batch))
+        commit = self._write(batch)
         if end is End.WRITTEN:
             self._ended.set_result(commit)
         else:
             self._ended.set_exception(StoreFailed("input/output error"))
+
+    def write(self) -> None:
+        """Write what is in flight, of which nobody will be told."""
+        assert self.batch is not None
+        self._write(self.batch)
+
+    def _write(self, batch: Batch) -> Commit:
+        self._before()
+        commit = at_once(self._inner.commit(batch))
+        self._after(batch)
+        return commit

@@ -18,6 +18,6 @@ def test_whatever_happens_the_promises_hold(run: int, seed: int) -> None:
     """The seed of a failed run is in its output; TEST_SEED=... repeats it."""
     world = World()
     try:
-        Walk(world, Random(f"{seed}-{run}")).run(steps=600)
+        Walk(world, Random(f"{seed}-{run}")).run(steps=400)
     finally:
         world.close()
