@@ -433,6 +433,8 @@ class Attempts:
 
     def _settle(self, lease: Lease, change: Change) -> None:
         lease.settling = change
+        # That it was to stop may never have been written, and is part of its record.
+        change.rewrites = change.rewrites or lease.job.cancel_asked_at is not None
         self._unwritten_claims.pop(lease.job.id, None)
         self.changes.append(change)
 
