@@ -68,7 +68,8 @@ class QueueChores:
         queue.is_being_deleted = True
         try:
             removed_count = await self._empty(queue, force=force)
-            await self._durable(partial(self._broker.administration.delete, queue))
+            async with self._chores.turn:  # So that no slice of a purge is under way.
+                await self._durable(partial(self._broker.administration.delete, queue))
             return removed_count
         finally:
             queue.is_being_deleted = False

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
 import anyio
+import pytest
 from anyio.lowlevel import checkpoint
 
 from penstock.config.limits import SLICE_JOBS_MAX
@@ -27,12 +28,15 @@ class WatchedStore(MemoryStore):
         self.batches: list[Batch] = []
         self.before: Callable[[Batch], None] = lambda batch: None
         self.fails: Callable[[Batch], StoreError | None] = lambda batch: None
+        self.steps = 0  # Of the loop, that a commit takes.
 
     async def commit(self, batch: Batch) -> Commit:
         self.before(batch)
         if (error := self.fails(batch)) is not None:
             raise error
         self.batches.append(batch)
+        for _ in range(self.steps):
+            await checkpoint()
         return await super().commit(batch)
 
     def purges(self) -> list[int]:
@@ -396,6 +400,31 @@ async def test_a_job_that_falls_due_while_its_queue_is_deleted_goes_with_it() ->
 
     assert to_worker.sent == b""
     assert deleting.sent == b"+OK\r\n"
+
+
+async def test_a_queue_is_not_deleted_while_a_slice_of_its_purge_is_on_its_way() -> None:
+    """Nothing waits in it, so the deletion has no purge of its own to wait for."""
+    store = WatchedStore()
+    store.steps = 8
+    deleting: list[FakeTransport] = []
+    async with serving(store) as desk:
+        other, _ = desk.connect()
+        await filled(desk, 1, name="other")
+        asking(desk, "QUEUE.SET", "q", "RATE", "1")
+        await done(desk)
+
+        def meanwhile(batch: Batch) -> None:
+            if batch.submissions and not deleting:
+                deleting.append(asking(desk, "QUEUE.DELETE", "q"))  # As the slice is asked for.
+            elif batch.settings:
+                ask(other, ("JOB.SUBMIT", "task", "", "QUEUE", "other"))
+
+        store.before = meanwhile
+        purging = asking(desk, "QUEUE.PURGE", "q")
+        await done(desk)
+
+        assert not any(queue.name == Q for queue in desk.engine.broker.queues())
+    assert (purging.sent, deleting[0].sent) == (b":0\r\n", b"+OK\r\n")
 
 
 # --- in all of them ------------------------------------------------------------------------------
