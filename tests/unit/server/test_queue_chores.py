@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
 import anyio
-import pytest
 from anyio.lowlevel import checkpoint
 
 from penstock.config.limits import SLICE_JOBS_MAX
