@@ -10,7 +10,7 @@ from penstock.cli import calling, configuring, deciding, listing, serving, showi
 from penstock.cli.exits import MEANINGS, CommandFailed, Exit
 from penstock.cli.failures import explain
 from penstock.cli.help import HelpfulCommand, HelpfulGroup
-from penstock.cli.output import note, printable, write_line
+from penstock.cli.output import leave_stderr, note, printable, write_line
 from penstock.cli.queue_verbs import queue_app
 from penstock.cli.version import version, write_version
 
@@ -71,6 +71,12 @@ def penstock(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; no traceback leaves here for a known error."""
+    code = _run(arguments)
+    leave_stderr()
+    return code
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     try:
         code = app(args=arguments, prog_name="penstock", standalone_mode=False)
     except _UsageError as error:

@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TextIO
 
 from penstock.cli.exits import CommandFailed, Exit
 
@@ -24,7 +24,7 @@ def write(content: bytes) -> None:
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()
     except BrokenPipeError:
-        _forget_stdout()
+        _forget(sys.stdout)
         raise CommandFailed(Exit.OUTPUT_CLOSED) from None
 
 
@@ -159,8 +159,16 @@ def _one_line(cell: str) -> str:
     return cell.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
 
 
-def _forget_stdout() -> None:
+def leave_stderr() -> None:
+    """See that lines which nobody reads any more do not change the exit code."""
+    try:
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        _forget(sys.stderr)
+
+
+def _forget(stream: TextIO) -> None:
     """Let the interpreter flush to nowhere at its exit, instead of complaining."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
+    os.dup2(nowhere, stream.fileno())
     os.close(nowhere)
