@@ -38,6 +38,7 @@ from penstock.jobs.outcomes import (
 )
 from penstock.jobs.policy import Policy, SubmitRequest
 from penstock.jobs.queue import Queue
+from penstock.jobs.queue_settings import Order
 from penstock.jobs.ready import Ready
 from penstock.jobs.records import with_due
 from penstock.jobs.retry import Failure, JitterSource
@@ -419,11 +420,7 @@ class Broker:
         if job.state is State.SCHEDULED:
             self._schedule.add(job)
             return
-        rank = queue.ranks.rank_again(job)
-        if rank == job.rank:
-            self._ready.put(queue, job, None)
-        else:
-            self.revisions.move(job, priority=job.priority, rank=rank)
+        self.revisions.wait_in_place(queue, job)
 
     def purged(self, asked: PurgeSlice, purged: Purged) -> None:
         """Take note that waiting jobs were removed."""
@@ -458,8 +455,10 @@ class Broker:
                 self._end_attempt(change).waiting_bytes += job.payload_bytes
                 self._schedule.add(job)
             case Cause.RELEASE:
-                self._end_attempt(change).waiting_bytes += job.payload_bytes
-                self._ready.add(job, None)
+                queue = self._end_attempt(change)
+                queue.waiting_bytes += job.payload_bytes
+                queue.ready_count += 1
+                self.revisions.wait_in_place(queue, job)
             case Cause.CANCEL | Cause.EXPIRE:
                 if not self.revisions.apply(change):
                     self._end_attempt(change)
@@ -582,10 +581,13 @@ class Broker:
         del self._schedule.falling_due[job.id]
         queue = self._ready.queue(job.queue)
         queue.scheduled_count -= 1
+        queue.ready_count += 1
         if self.revisions.moved(job) or queue.is_purged(job):
-            queue.ready_count += 1
+            return
+        if queue.terms.order is Order.FAIR:
+            self._ready.put(queue, job, None)  # To rank it again would take another turn.
         else:
-            self._ready.add(job, None)
+            self.revisions.wait_in_place(queue, job)
 
     def _expire_outdated(self, now: Instant) -> None:
         jobs, self._ready.outdated = self._ready.outdated, []

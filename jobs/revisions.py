@@ -197,6 +197,14 @@ class Revisions:
         if self.is_idle(job) and not self._is_purged(job):
             self.end_waiting(job, Cause.EXPIRE, _OUTDATED, now)
 
+    def wait_in_place(self, queue: Queue, job: Job) -> None:
+        """Let a job wait that is ready: where the order puts it, which may have changed since."""
+        rank = queue.ranks.rank_again(job)
+        if rank == job.rank:
+            self._ready.put(queue, job, None)
+        else:
+            self.move(job, priority=job.priority, rank=rank)
+
     def move(self, job: Job, *, priority: int, rank: int) -> Change:
         """Give a ready job another place."""
         self._ready.remove(job)
