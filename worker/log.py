@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import os
 import sys
 
 import structlog
@@ -27,12 +28,22 @@ def configure_unless_done(level: str) -> None:
     )
 
 
+def _write_to_nobody() -> None:
+    """Let go of what nobody reads: left in its buffer, it would change the exit code."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stderr.fileno())
+        os.close(nowhere)
+
+
 class _Stderr:
     """Writes lines while somebody reads them; workers outlive the reader of their log."""
 
     def msg(self, line: str) -> None:
-        with contextlib.suppress(OSError, ValueError):
+        try:
             sys.stderr.write(f"{line}\n")
             sys.stderr.flush()
+        except (OSError, ValueError):
+            _write_to_nobody()
 
     debug = info = warning = error = critical = msg
