@@ -479,7 +479,7 @@ class Broker:
         """Forget a change that could not be written; a claim stands, and is written later."""
         if self.revisions.undo(change):
             self.rooms.ended(change.job)
-            if change.cause is Cause.EXPIRE:
+            if change.job.expires_at is not None:
                 self._expiry.look_at(now)
             return
         if change.cause is Cause.FALL_DUE:
