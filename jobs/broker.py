@@ -218,8 +218,9 @@ class Broker:
         """
         queue = self.administration.queue(name)
         until, spared = JobId(self._next_id - 1), self._attempts.of_queue(name)
+        taken_count = queue.take_all(queue.waiting_count - self.revisions.ending_count(name))
         self.administration.purge(queue, until, spared, settled)
-        return queue.waiting_count - self.revisions.ending_count(name)
+        return taken_count
 
     # --- what workers ask ----------------------------------------------------------------------
 
@@ -387,10 +388,10 @@ class Broker:
         queue.waiting_bytes += job.payload_bytes
         if job.expires_at is not None:
             self._expiry.look_at(job.expires_at)
-        if blocked:
+        if queue.is_purged(job):  # It was on its way when that began.
+            queue.add_purged(State.BLOCKED if blocked else job.state, 1)
+        elif blocked:
             queue.blocked_count += 1
-        elif queue.is_purged(job):
-            queue.add(job.state, 1)  # It was on its way when that began.
         elif job.state is State.READY:
             self._ready.add(job, submission.payload)
         else:
@@ -426,7 +427,7 @@ class Broker:
         """Take note that waiting jobs were removed."""
         queue = self._ready.queues[purged.queue]
         for state, job_ids in purged.job_ids.items():
-            queue.add(state, -len(job_ids))
+            queue.add_purged(state, -len(job_ids))
             if state is State.SCHEDULED:
                 self._schedule.forget(frozenset(job_ids))
             for job_id in job_ids:

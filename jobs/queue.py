@@ -23,6 +23,7 @@ class Queue:
     """The part of a queue that is in memory; the rest of its jobs is in the store."""
 
     __slots__ = (
+        "_purging_count",
         "_spared",
         "admitted_bytes",
         "admitted_count",
@@ -57,6 +58,7 @@ class Queue:
         self.ready = ready
         self.settings = settings  # What QUEUE.SET stored.
         self._spared: frozenset[JobId] = frozenset()
+        self._purging_count = 0  # Jobs that a purge takes and that are not removed yet.
         self.terms = terms  # What is in force.
         self.ranks = Ranks(terms)
         self.gate = Gate(terms)
@@ -146,6 +148,20 @@ class Queue:
     def keep_ms(self, job: Job) -> int:
         """Return how long a job is kept once it ended, unless it is dead."""
         return self.terms.keep_ms if job.keep_ms is None else job.keep_ms
+
+    def take_all(self, count: int) -> int:
+        """Take note that a purge begins that takes so many jobs; return how many it takes first.
+
+        The others were taken by the one that is under way.
+        """
+        before = self._purging_count if self.settings.purged_until else 0
+        self._purging_count = count
+        return max(0, count - before)
+
+    def add_purged(self, state: State, count: int) -> None:
+        """Count jobs that a purge takes, or that it has removed if *count* is negative."""
+        self.add(state, count)
+        self._purging_count = max(0, self._purging_count + count)
 
     @property
     def waiting_count(self) -> int:

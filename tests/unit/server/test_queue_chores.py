@@ -114,9 +114,27 @@ async def test_a_second_purge_in_the_middle_of_the_first_is_not_ended_by_it() ->
             await desk.settled()
         await done(desk)
 
-        assert replies[0].sent == b":3\r\n"
+        assert replies[0].sent == b":1\r\n"
         assert queue(desk).waiting_count == 0
         assert not queue(desk).settings.purged_until
+
+
+async def test_a_job_is_counted_by_the_first_purge_that_takes_it() -> None:
+    async with serving(WatchedStore()) as desk:
+        await filled(desk, SLICE_JOBS_MAX + 1)
+        connection, transport = desk.connect()
+        async with desk.engine.chores.turn:
+            ask(connection, ("QUEUE.PURGE", "q"), ("QUEUE.PURGE", "q"))
+            await desk.settled()
+            await filled(desk, 2)
+            ask(connection, ("QUEUE.PURGE", "q"))
+            await desk.settled()
+        await done(desk)
+        await filled(desk, 4)
+        ask(connection, ("QUEUE.PURGE", "q"))
+        await done(desk)
+
+    assert transport.sent == b":%d\r\n:0\r\n:2\r\n:4\r\n" % (SLICE_JOBS_MAX + 1)
 
 
 async def test_no_job_that_is_purged_can_be_claimed_whatever_else_is_on_its_way() -> None:
