@@ -179,6 +179,8 @@ class Submitting(Asked):
             submission = world.broker.submit(request, world.now, waited=waited)
         except Overloaded:
             used = world.durable.queues() | {r.queue for r in world.ledger.admitted.values()}
+            # What is being set for a queue keeps it, too.
+            used |= world.broker.administration._decided.keys()
             assert len(used | {request.queue}) > world.bounds.queues_max
             self.told("overloaded")
             return None
