@@ -110,7 +110,9 @@ class Claims:
     def _check_order(self, job: Job, terms: Terms, now: Instant) -> None:
         if self.is_mixed(job.queue):
             return
-        jobs = self.may_run(job.queue, now)
+        if self._ledger.is_stray(job):
+            return
+        jobs = [o for o in self.may_run(job.queue, now) if not self._ledger.is_stray(o)]
         assert jobs[0] is job, f"job {job.id} is given out before job {jobs[0].id}"
         # After a restart, jobs without a tenant begin anew: they may pass by their own.
         if terms.order is not Order.FAIR or job.id in self.out_of_turn or job.tenant is None:
@@ -128,6 +130,8 @@ class Claims:
             return
         if before is None or (before.state is State.BLOCKED and after.state is not before.state):
             self.let_go[after.id] = number
+            if before is not None:
+                self.out_of_turn.add(after.id)
         elif before.state in FINISHED:
             self.let_go[after.id] = number
             self.came_back[after.id] = number

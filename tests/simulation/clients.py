@@ -179,8 +179,6 @@ class Submitting(Asked):
             submission = world.broker.submit(request, world.now, waited=waited)
         except Overloaded:
             used = world.durable.queues() | {r.queue for r in world.ledger.admitted.values()}
-            # What is being set for a queue keeps it, too.
-            used |= world.broker.administration._decided.keys()
             assert len(used | {request.queue}) > world.bounds.queues_max
             self.told("overloaded")
             return None
@@ -201,6 +199,7 @@ class Submitting(Asked):
         self._submission = submission
         world.last_id = max(world.last_id, submission.job.id)
         world.ledger.admitted[submission.job.id] = request
+        world.ledger.marks[submission.job.id] = world.durable.terms(request.queue).rank_mark
         return submission
 
     def refused(self) -> None:

@@ -50,6 +50,7 @@ class Ledger:
         self.purges: dict[QueueName, list[Purge]] = {}
         # Who takes a key, and whose it was; ends with the commit of both.
         self.keys: dict[str, JobId] = {}
+        self.marks: dict[JobId, str] = {}  # Of which order a job's rank is.
         self.restarted(1)
 
     def restarted(self, first_id: int) -> None:
@@ -113,12 +114,28 @@ class Ledger:
     def waiting(self, queue: QueueName) -> list[Job]:
         return [job for job in self._durable.waiting(queue) if job.id not in self.holds]
 
+    def _can_drop(self, request: SubmitRequest) -> bool:
+        """Say whether there will be a job to drop, should a queue hold too much with this one."""
+        ready = self._durable.in_state(State.READY, request.queue)
+        return _is_ready(request) or any(job.id not in self.holds for job in ready)
+
+    def is_stray(self, job: Job) -> bool:
+        """Say whether the rank of a waiting job is of an order that is not in force any more.
+
+        A crash may leave it so: between the commit that lets a job go on that was blocked, or that
+        stores one submitted before the order changed, and the commit that gives it another rank.
+        """
+        return self.marks.get(job.id) != self._durable.terms(job.queue).rank_mark
+
     def has_room(self, request: SubmitRequest, priority: int, *, waited: bool) -> bool:
         """Say whether a submission is to be let into its queue."""
         terms = self._durable.terms(request.queue)
-        if terms.when_full is WhenFull.DROP or not terms.is_bounded:
+        if not terms.is_bounded:
             return True
-        urgent = is_urgent(priority, is_call=request.is_call)
+        drops = terms.when_full is WhenFull.DROP
+        if drops and self._can_drop(request):
+            return True
+        urgent = drops or is_urgent(priority, is_call=request.is_call)
         others = self.line[request.queue, False] and not urgent
         if not waited and (self.line[request.queue, True] or others):
             return False
@@ -128,6 +145,12 @@ class Ledger:
         size = sum(job.payload_bytes for job in waiting)
         size += sum(len(other.payload) for other in on_way)
         return count == 0 or _fits(terms, count, size + len(request.payload), urgent=urgent)
+
+
+def _is_ready(request: SubmitRequest) -> bool:
+    """Say whether a job is ready as soon as it is there, and so may be dropped itself."""
+    is_grouped = request.wishes is not None and request.wishes.group is not None
+    return request.delay_ms is None and not is_grouped
 
 
 def _fits(terms: Terms, count: int, size: int, *, urgent: bool) -> bool:

@@ -49,6 +49,8 @@ SETTINGS: Final[tuple[Mapping[str, object], ...]] = (
     {"retry_delays_ms": None, "retry_base_ms": 40, "retry_cap_ms": 90, "retry_jitter": False},
     {"keep_ms": 2_000, "dead_keep_ms": 3_000},
 )
+RATES: Final = [settings for settings in SETTINGS if "rate_count" in settings][:2]
+ORDERS: Final = [settings for settings in SETTINGS if settings.keys() & {"order", "ageing_ms"}]
 WISHES: Final = (
     Wishes(deadline_ms=30),
     Wishes(deadline_ms=900),
@@ -74,8 +76,10 @@ class Walk:
         self._keyed = random.choice((0.1, 0.3, 0.6))
         self._tenants = random.choice((TENANTS[:1], TENANTS, TENANTS))
         self._wished = random.choice((0.0, 0.2, 0.5))
-        self._set = random.sample(SETTINGS, random.choice((0, 3, 6, len(SETTINGS))))
-        self._crashes = random.choice((0, 1, 3))
+        self._set = random.choice(
+            (random.sample(SETTINGS, random.choice((0, 3, 6, len(SETTINGS)))), RATES, ORDERS)
+        )
+        self._crashes = random.choice((0, 1, 4))
         self._steps: dict[Callable[[], None], int] = {
             self._submit: 30,
             self._submit_many: 4,
