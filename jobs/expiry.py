@@ -30,6 +30,9 @@ class Expiry:
         for job in jobs:
             assert job.expires_at is not None
             if job.expires_at > now:
-                self._next_at = job.expires_at
+                self.look_at(job.expires_at)
                 break
-            self._revisions.expire(job, now)
+            if self._revisions.is_idle(job):
+                self._revisions.expire(job, now)
+            else:
+                self.look_at(now)  # It may wait again, as it is, when its change is written or not.
