@@ -1,9 +1,12 @@
 """When the next waiting job may expire: the store is asked for those that do, no sooner."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from penstock.jobs.model import Instant, Job
 from penstock.jobs.revisions import Revisions
+
+_AT_ONCE: Final = Instant(0)  # Also if the clock is set back meanwhile.
 
 
 class Expiry:
@@ -13,7 +16,7 @@ class Expiry:
 
     def __init__(self, revisions: Revisions) -> None:
         self._revisions = revisions
-        self._next_at: Instant | None = Instant(0)  # To be asked; None: nothing expires.
+        self._next_at: Instant | None = _AT_ONCE  # None: nothing expires.
 
     def is_due(self, now: Instant) -> bool:
         """Say whether jobs may have expired that nobody claims."""
@@ -26,7 +29,7 @@ class Expiry:
 
     def expire(self, jobs: Sequence[Job], *, all_told: bool, now: Instant) -> None:
         """End those that expired of the jobs that do so next, in the order of their deadlines."""
-        self._next_at = None if all_told or not jobs else now
+        self._next_at = None if all_told or not jobs else _AT_ONCE
         for job in jobs:
             assert job.expires_at is not None
             if job.expires_at > now:
@@ -35,4 +38,6 @@ class Expiry:
             if self._revisions.is_idle(job):
                 self._revisions.expire(job, now)
             else:
-                self.look_at(now)  # It may wait again, as it is, when its change is written or not.
+                self.look_at(
+                    _AT_ONCE
+                )  # It may wait again, as it is, when its change is written or not.
