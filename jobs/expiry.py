@@ -38,6 +38,5 @@ class Expiry:
             if self._revisions.is_idle(job):
                 self._revisions.expire(job, now)
             else:
-                self.look_at(
-                    _AT_ONCE
-                )  # It may wait again, as it is, when its change is written or not.
+                # It may wait again, as it is, once its change is written or undone.
+                self.look_at(_AT_ONCE)
