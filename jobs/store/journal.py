@@ -127,6 +127,8 @@ class Journal:
         self._run_changes = run_changes
         self._gather_turns = gather_turns
         self._runs: deque[Pending] = deque([Pending()])  # Never empty; the last one is open.
+        # Questions that take long. They are no part of a run: nobody else waits for their turn.
+        self._pages: deque[Questions] = deque()
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._last_commit_at = seconds()
@@ -204,14 +206,14 @@ class Journal:
         self._asked(1).ends.append((job_id, read))
 
     def list_jobs(self, question: ListQuestion, listed: Listed) -> None:
-        self._asked(LIST_READS).listings.append((question, listed))
+        self._page().listings.append((question, listed))
 
     def peek(self, question: HeadQuestion, peeked: Peeked) -> None:
         """Read the first ready jobs of a queue, for people."""
-        self._asked(LIST_READS).peeks.append((question, peeked))
+        self._page().peeks.append((question, peeked))
 
     def count_before(self, question: PositionQuestion, counted: Counted) -> None:
-        self._asked(LIST_READS).positions.append((question, counted))
+        self._page().positions.append((question, counted))
 
     def remove_finished(self, removal: Removal) -> None:
         """Remove finished jobs that were kept long enough."""
@@ -245,6 +247,13 @@ class Journal:
         self._wake.set()
         return pending.questions
 
+    def _page(self) -> Questions:
+        """Return where to put one question that takes long."""
+        questions = Questions()
+        self._pages.append(questions)
+        self._wake.set()
+        return questions
+
     def _open_run(self) -> Pending:
         """Return the run that the next request goes into."""
         run = self._runs[-1]
@@ -261,11 +270,23 @@ class Journal:
             if taken.reads_count + runs[0].reads_count > BATCH_READS_MAX:
                 break
             taken.add(runs.popleft())
-        if runs:
-            self._wake.set()
-        else:
+        if not runs:
             runs.append(Pending())
+        else:
+            self._wake.set()
+        self._turn_pages(taken)
         return taken
+
+    def _turn_pages(self, taken: Pending) -> None:
+        """Ask some of the questions that take long, too: one at least."""
+        pages, reads_count = self._pages, taken.reads_count
+        while pages:
+            taken.questions.add(pages.popleft())
+            reads_count += LIST_READS
+            if reads_count + LIST_READS > BATCH_READS_MAX:
+                break
+        if pages:
+            self._wake.set()
 
     # --- the loop ------------------------------------------------------------------------------
 
@@ -293,6 +314,8 @@ class Journal:
             except StoreError as error:
                 for pending in list(self._runs):
                     _tell_all(pending, error)
+                for questions in list(self._pages):
+                    questions.tell(error)
                 self._committed()
                 raise
             if not self._wake.is_set():

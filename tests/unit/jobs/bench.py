@@ -50,6 +50,7 @@ class FaultyStore(MemoryStore):
                 submissions=list(batch.submissions),
                 updates=list(batch.updates),
                 heads=list(batch.heads),
+                listings=list(batch.listings),
             )
         )
         problem = self.verdict(batch)

@@ -6,14 +6,16 @@ from itertools import chain
 import anyio
 import anyio.lowlevel
 
-from penstock.config.limits import BATCH_READS_MAX
+from penstock.config.limits import BATCH_READS_MAX, LIST_READS
 from penstock.jobs.bounds import Bounds
 from penstock.jobs.effects import Delivery
 from penstock.jobs.model import Instant, JobId, QueueName, State
 from penstock.jobs.retry import Failure
 from penstock.jobs.store.port import (
+    JobFilter,
     JobRecord,
     KeyHolder,
+    ListQuestion,
     Removal,
     StoreError,
 )
@@ -347,6 +349,38 @@ async def test_many_changes_are_a_congestion_until_they_are_written() -> None:
         await made.journal.settled()
 
         assert (before, behind, made.journal.is_congested) == (False, True, False)
+
+
+async def test_nobody_waits_for_the_turn_of_many_long_lists() -> None:
+    async with bench() as made:
+        told: list[object] = []
+        question = ListQuestion(JobFilter(), JobId(0), jobs_max=10, scan_max=10)
+        for _ in range(100):
+            made.journal.list_jobs(question, told.append)
+        made.submit()
+        is_congested = made.journal.is_congested
+
+        await made.journal.settled()
+
+        assert not is_congested
+        assert len(made.store.batches[0].submissions) == 1
+        assert max(len(batch.listings) for batch in made.store.batches) * LIST_READS <= (
+            BATCH_READS_MAX
+        )
+        assert len(told) == 100
+
+
+async def test_many_reads_of_jobs_leave_room_for_a_list() -> None:
+    async with bench() as made:
+        told: list[object] = []
+        for _ in range(10 * BATCH_READS_MAX):
+            made.journal.read_end(JobId(1), lambda end: None)
+        made.journal.list_jobs(ListQuestion(JobFilter(), JobId(0), 10, 10), told.append)
+
+        await made.journal.settled()
+
+        assert len(made.store.batches[0].listings) == 1
+        assert len(told) == 1
 
 
 async def test_many_bytes_are_a_congestion() -> None:
