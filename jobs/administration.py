@@ -220,7 +220,7 @@ class Administration:
         queue = self._ready.queue(change.queue)
         settings = change.settings or NOTHING_SET
         self._durable[queue.name] = settings
-        self._end(change)
+        self._end(queue, change)
         before, after = queue.terms, self._book.terms(change.queue, settings)
         marked = self._with_purge(queue.name, settings)
         queue.retermed(marked, after, lambda: self._running(change.queue))
@@ -242,7 +242,7 @@ class Administration:
         """
         queue = self._ready.queue(change.queue)
         durable = before = self._durable[queue.name]
-        self._end(change)
+        self._end(queue, change)
         for later in self._decided.get(queue.name, ()):
             before = _altered(later, before)
             later.settings = _to_store(before)
@@ -319,15 +319,17 @@ class Administration:
         change = SettingsChange(queue.name, settings, alter, listeners)
         self._durable.setdefault(queue.name, queue.settings)
         self._decided.setdefault(queue.name, []).append(change)
+        queue.is_being_set = True
         self._changes.append(change)
         return change
 
-    def _end(self, change: SettingsChange) -> None:
+    def _end(self, queue: Queue, change: SettingsChange) -> None:
         decided = self._decided[change.queue]
         decided.remove(change)
         if not decided:
             del self._decided[change.queue]
             del self._durable[change.queue]
+            queue.is_being_set = False
 
 
 def _to_store(settings: QueueSettings) -> QueueSettings | None:

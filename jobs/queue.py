@@ -36,6 +36,7 @@ class Queue:
         "expired_count",
         "gate",
         "is_being_deleted",
+        "is_being_set",
         "is_limited",
         "name",
         "needs_mark",
@@ -66,6 +67,7 @@ class Queue:
         self.needs_mark = False  # Its ranks are not of the order that its settings tell.
         self.pace = Pace()
         self.is_being_deleted = False
+        self.is_being_set = False  # What was decided about it is on its way to the store.
         # Submissions that were let in and are not stored yet.
         self.admitted_count = 0
         self.admitted_bytes = 0
@@ -94,7 +96,7 @@ class Queue:
     @property
     def is_unused(self) -> bool:
         """Say whether nothing is of this queue: no job, not even a finished one, no setting."""
-        return self._is_empty and not self.admitted_count
+        return self._is_empty and not self.admitted_count and not self.is_being_set
 
     @property
     def is_in_use(self) -> bool:

@@ -3,8 +3,9 @@
 import anyio
 import pytest
 
-from penstock.jobs.errors import Invalid
-from penstock.jobs.model import JobId, State
+from penstock.jobs.bounds import Bounds
+from penstock.jobs.errors import Invalid, Overloaded
+from penstock.jobs.model import JobId, QueueName, State
 from penstock.jobs.queue_settings import Order
 from penstock.jobs.retry import Failure
 from penstock.jobs.store.port import StoreFull
@@ -29,6 +30,15 @@ async def test_a_setting_that_contradicts_another_is_refused() -> None:
     async with shop() as made:
         with pytest.raises(Invalid):
             made.set(burst=3)
+
+
+async def test_queues_that_are_being_set_count_among_those_that_there_may_be() -> None:
+    async with shop(Bounds(queues_max=2)) as made:
+        for name in ("a", "b"):
+            made.broker.administration.set(QueueName(name), {"rate_count": 1}, {}, Listener())
+
+        with pytest.raises(Overloaded):
+            made.broker.administration.set(QueueName("c"), {"rate_count": 1}, {}, Listener())
 
 
 async def test_two_settings_that_are_decided_together_both_hold() -> None:
