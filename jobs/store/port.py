@@ -20,6 +20,7 @@ from penstock.jobs.model import (
     State,
     TaskName,
 )
+from penstock.jobs.store.event_port import EventAnswers, EventSnapshot, EventWrites
 
 EPOCH: Final = Instant(0)
 
@@ -183,6 +184,7 @@ class Batch(Struct):
     purges: list[PurgeSlice] = field(default_factory=list)
     # What is set for a queue, which is not the store's business; None: nothing is any more.
     settings: list[tuple[QueueName, bytes | None]] = field(default_factory=list)
+    events: EventWrites | None = None
 
     heads: list[HeadQuestion] = field(default_factory=list)
     tails: list[TailQuestion] = field(default_factory=list)
@@ -258,6 +260,7 @@ class Commit(Struct):
     sizes: Mapping[QueueName, int] = field(default_factory=dict)
     removed: Mapping[tuple[QueueName, State], int] = field(default_factory=dict)
     purged: Sequence[Purged] = ()
+    events: EventAnswers = field(default_factory=EventAnswers)
 
 
 class Snapshot(Struct, frozen=True):
@@ -270,6 +273,7 @@ class Snapshot(Struct, frozen=True):
     counts: Mapping[tuple[QueueName, State], int]
     leases_ended_count: int  # Jobs that were claimed when the last run ended.
     settings: Mapping[QueueName, bytes] = {}
+    events: EventSnapshot = EventSnapshot()
 
 
 class Store(Protocol):

@@ -1,0 +1,1 @@
+"""The event log: streams, consumer groups and their cursors, decided in memory without I/O."""
