@@ -75,6 +75,15 @@ class HandledKey(Struct, frozen=True, gc=False):
     remove_at: Instant
 
 
+class PublishedKey(Struct, frozen=True, gc=False):
+    """The key under which an event was published, so that sending it again makes no second one."""
+
+    stream: StreamNumber
+    key: str
+    id: EventId
+    remove_at: Instant
+
+
 class LifeStream(Struct, frozen=True, gc=False):
     """A stream that is told of the transitions of jobs: of one queue, or of all (None).
 
@@ -122,18 +131,20 @@ class EventWrites(Struct):
     acknowledged: list[tuple[GroupNumber, EventId]] = field(default_factory=list)
     pending: list[tuple[GroupNumber, PendingEvent]] = field(default_factory=list)
     handled: list[HandledKey] = field(default_factory=list)
+    published: list[PublishedKey] = field(default_factory=list)  # None of them is kept already.
     triggers: list[TriggerRecord] = field(default_factory=list)
     dropped_triggers: list[str] = field(default_factory=list)
     schedules: list[ScheduleRecord] = field(default_factory=list)
     dropped_schedules: list[str] = field(default_factory=list)
     life: list[LifeStream] = field(default_factory=list)
-    # Remove what is left of dropped streams, and handled keys whose time is over: so many rows.
+    # Remove what is left of dropped streams, and keys whose time is over: so many rows.
     sweep_max: int = 0
 
     ranges: list[RangeQuestion] = field(default_factory=list)
     picks: list[PickQuestion] = field(default_factory=list)
     # Whether a key was handled, with this batch or before, and is kept at its `now`.
     were_handled: list[tuple[GroupNumber, str]] = field(default_factory=list)
+    were_published: list[tuple[StreamNumber, str]] = field(default_factory=list)
 
 
 class Trimmed(Struct, frozen=True, gc=False):
@@ -163,6 +174,7 @@ class EventAnswers(Struct):
     ranges: Sequence[Sequence[Event]] = ()
     picks: Sequence[Mapping[EventId, Event]] = ()
     were_handled: Sequence[bool] = ()
+    were_published: Sequence[EventId | None] = ()  # As what, if it was.
 
 
 class KeptStream(Struct, frozen=True):
