@@ -27,8 +27,9 @@ from penstock.jobs.model import Instant, QueueName
 class EventTrim(Struct, frozen=True, gc=False):
     """Remove the first events of a stream, after all that the same batch appends.
 
-    Removed are the first *count* (of those there are once the batch was appended), and all before
-    the id *before*; none at or after *floor*, which some group still needs; at most *events_max*.
+    Removed are the first *count* (of those there are once the batch was appended, and before its
+    deletions), and all before the id *before*; none at or after *floor*, which some group still
+    needs; at most *events_max*.
     """
 
     stream: StreamNumber
@@ -48,8 +49,8 @@ class EventDeletion(Struct, frozen=True, gc=False):
 class RangeQuestion(Struct, frozen=True, gc=False):
     """The events of a stream from one id to another, both included, the first ones first.
 
-    At most *events_max*, and not more once *bytes_max* of fields are reached; one at least.
-    *backwards* begins with the last.
+    At most *events_max*, and not more once *bytes_max* of fields (`event_fields`) are reached; one
+    at least. *backwards* begins with the last.
     """
 
     stream: StreamNumber
@@ -163,7 +164,8 @@ class EventAnswers(Struct):
 
     `deletions` has the ids that there were. `picks` leaves out ids that there are not. `late` has
     what the `life` streams were given in the transaction. `first_ids` has the id of the first
-    event left (None: none is left) of every stream of which events were removed.
+    event left (None: none is left) of every stream of which events were removed. `swept_count` is
+    below `sweep_max` only if nothing is left to sweep.
     """
 
     deletions: Sequence[Sequence[EventId]] = ()

@@ -10,8 +10,12 @@ from itertools import islice
 
 from msgspec.structs import replace
 
+from penstock.jobs.events.life import leases_ended
 from penstock.jobs.model import FINISHED, Instant, Job, JobId, QueueName, State
 from penstock.jobs.store.memory_answers import answer
+from penstock.jobs.store.memory_event_answers import answer_of_events
+from penstock.jobs.store.memory_event_rules import check_events
+from penstock.jobs.store.memory_events import MemoryEvents
 from penstock.jobs.store.memory_jobs import Group, KeptJobs
 from penstock.jobs.store.memory_rules import check, with_changes_of, with_rewrite_of
 from penstock.jobs.store.port import EPOCH, Batch, Commit, KeyHolder, Purged, PurgeSlice, Snapshot
@@ -23,6 +27,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self._kept = KeptJobs()
         self._settings: dict[QueueName, bytes] = {}
+        self._events = MemoryEvents()
 
     async def load(self, now: Instant = EPOCH, cancelled_keep_ms: int = 0) -> Snapshot:
         """Return what the broker starts from, after ending the leases of the last run."""
@@ -30,13 +35,22 @@ class MemoryStore:
         claimed = [job for job in jobs if job.state is State.CLAIMED]
         for job in claimed:
             self._kept.change(_lease_ended(job, now, cancelled_keep_ms))
-        self._promote(_groups_of(claimed), now)
+        promoted = self._promote(_groups_of(claimed), now)
+        self._events.tell_start(leases_ended(claimed, promoted, now), now)
         counts = Counter((kept.job.queue, kept.job.state) for kept in self._kept.by_id.values())
-        return Snapshot(JobId(self._kept.next_id), dict(counts), len(claimed), dict(self._settings))
+        return Snapshot(
+            JobId(self._kept.next_id),
+            dict(counts),
+            len(claimed),
+            dict(self._settings),
+            self._events.load(),
+        )
 
     async def commit(self, batch: Batch) -> Commit:
         """Write a batch and answer its questions."""
         check(self._kept, batch)
+        if batch.events is not None:
+            check_events(self._events, batch.events)
         commit = Commit()
         groups: set[Group] = set()  # Those in which somebody's turn may have come.
         commit.removed = self._remove(batch)
@@ -57,6 +71,9 @@ class MemoryStore:
                 self._settings[queue] = settings
         groups |= _groups_of((*batch.updates, *batch.rewrites))
         commit.promoted = self._promote(groups, batch.now)
+        if batch.events is not None:
+            self._events.write(batch, commit)
+            answer_of_events(self._events, batch.events, batch.now, commit.events)
         answer(self._kept, batch, commit)
         return commit
 
