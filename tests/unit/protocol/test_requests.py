@@ -17,6 +17,7 @@ from penstock.protocol.requests import RequestParser
 CASES: Final = Path(__file__).parents[2] / "protocol" / "cases" / "requests.toml"
 PING: Final = b"*1\r\n$4\r\nPING\r\n"
 QUICK_BYTES_MAX: Final = 256 * 1024
+PIPELINE: Final = 100  # So many requests in one chunk are taken out of it together.
 
 
 class Outcome(NamedTuple):
@@ -150,6 +151,20 @@ def test_bytes_with_part_of_a_request_behind_leave_that_pending(case: Case) -> N
     assert outcome == case.outcome._replace(pending=True)
 
 
+@cases([case for case in WHOLE_CASES if case.outcome.requests])
+@pytest.mark.parametrize("behind", [b"", PING, PING[:-1], b"PING\r\n", b"*x\r\n"])
+def test_a_pipeline_of_one_request_gives_it_as_often(case: Case, behind: bytes) -> None:
+    parser = new_parser(authenticated=case.authenticated)
+    one_by_one = new_parser(authenticated=case.authenticated)
+
+    outcome = replay(parser, [case.data * PIPELINE + behind])
+
+    assert outcome.requests[: PIPELINE * len(case.outcome.requests)] == (
+        case.outcome.requests * PIPELINE
+    )
+    assert outcome == replay(one_by_one, [*[case.data] * PIPELINE, behind])
+
+
 # --- taking one by one ---------------------------------------------------------------------------
 
 
@@ -228,6 +243,28 @@ def test_narrower_limits_hold_again_after_a_reset() -> None:
 
     with pytest.raises(ProtocolViolation, match="unauthenticated multibulk length"):
         parser.next()
+
+
+def test_narrower_limits_hold_again_after_a_reset_within_a_pipeline() -> None:
+    words = [b"x"] * 11
+    parser = new_parser()
+    parser.feed(encode_command(words) * PIPELINE)
+    assert parser.next() == words
+
+    parser.authenticated = False
+
+    with pytest.raises(ProtocolViolation, match="unauthenticated multibulk length"):
+        parser.next()
+
+
+def test_what_is_left_of_a_pipeline_is_still_given_after_authentication() -> None:
+    parser = new_parser(authenticated=False)
+    parser.feed(encode_command(["AUTH", "secret"]) * PIPELINE)
+    parser.next()
+
+    parser.authenticated = True
+
+    assert list(take_all(parser)) == [[b"AUTH", b"secret"]] * (PIPELINE - 1)
 
 
 # --- limits --------------------------------------------------------------------------------------
