@@ -116,10 +116,10 @@ class Broker:
             raise Draining
         if self.disk_low is not None:
             raise DiskLow(self.disk_low)
-        queue = self._ready.admit(request.queue)
+        queue = self._ready.queues.get(request.queue) or self._ready.admit(request.queue)
         if queue.is_being_deleted:
             raise QueueLeaves(queue.name)
-        if queue.terms.is_bounded:
+        if queue.is_bounded:
             self.rooms.check(queue, request, now, waited=waited)
         if queue.needs_mark:
             self.administration.mark_ranks(queue)
@@ -383,21 +383,20 @@ class Broker:
         """Let a job be: it is durable. It is *blocked* if its group has others before it."""
         job = submission.job
         queue = self._ready.queues[job.queue]
-        queue.let_in(job.payload_bytes)
-        queue.counters.submitted += 1
-        queue.waiting_bytes += job.payload_bytes
+        queue.stored(job.payload_bytes)
         if job.expires_at is not None:
             self._expiry.look_at(job.expires_at)
-        if queue.is_purged(job):  # It was on its way when that began.
+        if queue.settings.purged_until and queue.is_purged(job):  # On its way when that began.
             queue.add_purged(State.BLOCKED if blocked else job.state, 1)
         elif blocked:
             queue.blocked_count += 1
         elif job.state is State.READY:
-            self._ready.add(job, submission.payload)
+            queue.ready_count += 1
+            self._ready.put(queue, job, submission.payload)
         else:
             queue.scheduled_count += 1
             self._schedule.add(job)
-        if queue.terms.is_bounded:
+        if queue.is_bounded:
             self.rooms.stored(queue)
 
     def duplicate(self, submission: Submission, holder: KeyHolder) -> None:

@@ -37,6 +37,7 @@ class Queue:
         "gate",
         "is_being_deleted",
         "is_being_set",
+        "is_bounded",
         "is_limited",
         "name",
         "needs_mark",
@@ -63,6 +64,7 @@ class Queue:
         self.terms = terms  # What is in force.
         self.ranks = Ranks(terms)
         self.gate = Gate(terms)
+        self.is_bounded = False  # There is a limit on what waits.
         self.is_limited = False  # It may hold back jobs that are ready.
         self.needs_mark = False  # Its ranks are not of the order that its settings tell.
         self.pace = Pace()
@@ -121,6 +123,7 @@ class Queue:
         self.ranks.retermed(terms)
         self.gate.retermed(terms)
         self.ready.retermed(terms.tenant_concurrency_max, running)
+        self.is_bounded = terms.is_bounded
         self.is_limited = not self.gate.is_free or terms.tenant_concurrency_max is not None
         self.needs_mark = terms.rank_mark != settings.ranked
 
@@ -134,8 +137,15 @@ class Queue:
         self.admitted_count += 1
         self.admitted_bytes += payload_bytes
 
+    def stored(self, payload_bytes: int) -> None:
+        """Count a submission that was let in and is stored."""
+        self.admitted_count -= 1
+        self.admitted_bytes -= payload_bytes
+        self.waiting_bytes += payload_bytes
+        self.counters.submitted += 1
+
     def let_in(self, payload_bytes: int) -> None:
-        """Count a submission no longer that is stored, or never will be."""
+        """Count a submission no longer that will never be stored."""
         self.admitted_count -= 1
         self.admitted_bytes -= payload_bytes
 

@@ -80,12 +80,6 @@ class Ready:
             queue = self._make(name, complete=True)
         return queue
 
-    def add(self, job: Job, payload: bytes | None) -> None:
-        """Let a job in that is ready from now on."""
-        queue = self.queues[job.queue]
-        queue.ready_count += 1
-        self.put(queue, job, payload)
-
     def put(self, queue: Queue, job: Job, payload: bytes | None) -> None:
         """Let a job in that is counted as ready already."""
         pushed_out = queue.ready.jobs.offer((job.rank, job.id, job))

@@ -32,14 +32,15 @@ def decide_submission(
     if request.delay_ms is not None or request.at is not None:
         due_at = _due_at(request, now)
     priority = policy.priority if request.priority is None else request.priority
-    terms = queue.terms
+    terms, wishes = queue.terms, request.wishes
+    tenant = None if wishes is None else wishes.tenant
     is_ready = due_at <= now
     job = Job(
         job_id,
         request.queue,
         request.task,
         _SUBMITTED if is_ready else _DELAYED,
-        queue.ranks.rank(priority, now, _tenant(request), is_ready=is_ready),
+        queue.ranks.rank(priority, now, tenant, is_ready=is_ready),
         priority,
         terms.attempts_max if request.attempts_max is None else request.attempts_max,
         terms.timeout_ms if request.timeout_ms is None else request.timeout_ms,
@@ -48,13 +49,9 @@ def decide_submission(
         request.key,
         payload_bytes=len(payload),
     )
-    if request.wishes is not None:
-        job = _with_wishes(job, request.wishes, terms)
+    if wishes is not None:
+        job = _with_wishes(job, wishes, terms)
     return Submission(job, payload, b"" if request.key is None else fingerprint(request))
-
-
-def _tenant(request: SubmitRequest) -> str | None:
-    return None if request.wishes is None else request.wishes.tenant
 
 
 def _with_wishes(job: Job, wishes: Wishes, terms: Terms) -> Job:

@@ -40,7 +40,7 @@ def find_command(arguments: Sequence[bytes]) -> Command:
     Raises:
         ArgumentError: there is no such command, or the count of arguments is wrong.
     """
-    command = COMMANDS.get(arguments[0].upper())
+    command = COMMANDS.get(arguments[0]) or COMMANDS.get(arguments[0].upper())
     if command is None:
         raise ArgumentError(ErrorCode.ERR, unknown_command_text(arguments))
     if command.subcommands and len(arguments) > 1:
@@ -48,7 +48,8 @@ def find_command(arguments: Sequence[bytes]) -> Command:
         if subcommand is None:
             raise ArgumentError(ErrorCode.ERR, unknown_subcommand_text(command, arguments[1]))
         command = subcommand
-    if not command.accepts(len(arguments)):
+    arity = command.arity
+    if len(arguments) != arity and (arity >= 0 or len(arguments) < -arity):
         raise ArgumentError(ErrorCode.ERR, wrong_arity_text(command))
     return command
 

@@ -113,10 +113,6 @@ class Command(Struct, frozen=True):
         """Write the command as it is typed, optional parts in brackets."""
         return " ".join([self.name.replace("|", " "), *self._written_parts()])
 
-    def accepts(self, count: int) -> bool:
-        """Say whether *count* arguments, the name included, satisfy the arity."""
-        return count == self.arity if self.arity >= 0 else count >= -self.arity
-
     def option_groups(self) -> list[tuple[Option, ...]]:
         """Put the options together that exclude each other, in the table's order."""
         groups: dict[str, tuple[Option, ...]] = {}

@@ -1,11 +1,14 @@
 """The one clock of the process. `app.py` makes it; everybody else is given `now`."""
 
 import time
+from functools import partial
 from typing import Final
 
 from penstock.jobs.model import Instant
 
 _NS_PER_MS: Final = 1_000_000
+# Time since the machine's start, its sleep included.
+_elapsed_ns: Final = partial(time.clock_gettime_ns, time.CLOCK_BOOTTIME)
 # What the wall clock must be off by to be called a step: slewing moves both clocks alike.
 _STEP_MS_MIN: Final = 1_000
 
@@ -42,8 +45,3 @@ class Clock:
 
 def _wall_offset_ns() -> int:
     return time.time_ns() - _elapsed_ns()
-
-
-def _elapsed_ns() -> int:
-    """Return time since the machine's start, its sleep included."""
-    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)

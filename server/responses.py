@@ -7,22 +7,21 @@ the queue gives out what is complete from the front.
 from collections import deque
 from collections.abc import Callable
 
+from msgspec import Struct
 
-class Slot:
+
+class Slot(Struct, eq=False):
     """The place of one reply. It is filled exactly once."""
 
-    __slots__ = ("_responses", "reply", "when_taken")
-
-    def __init__(self, responses: "ResponseQueue") -> None:
-        self._responses = responses
-        self.reply: bytes | None = None
-        # Called when the reply leaves the queue for the peer; it may never do.
-        self.when_taken: Callable[[], None] | None = None
+    _responses: "ResponseQueue"
+    reply: bytes | None = None
+    # Called when the reply leaves the queue for the peer; it may never do.
+    when_taken: Callable[[], None] | None = None
 
     def fill(self, reply: bytes) -> None:
         assert self.reply is None
         self.reply = reply
-        self._responses.filled(self)
+        self._responses.filled(self, reply)
 
 
 class ResponseQueue:
@@ -82,15 +81,14 @@ class ResponseQueue:
         assert slot.reply is None
         self._slots.append(slot)
 
-    def filled(self, slot: Slot) -> None:
-        assert slot.reply is not None
+    def filled(self, slot: Slot, reply: bytes) -> None:
         if self._is_closed:
             slot.reply = b""  # It has nobody to go to.
             return
         others_bytes = self.held_bytes
-        self.held_bytes += len(slot.reply)
+        self.held_bytes = held_bytes = others_bytes + len(reply)
         # A single reply may be larger than the limit.
-        if others_bytes and self.held_bytes > self._held_bytes_max:
+        if held_bytes > self._held_bytes_max and others_bytes:
             self.close()
             self.has_overflowed = True
             self._when_ready()
@@ -103,12 +101,15 @@ class ResponseQueue:
         out = self._out
         while slots:
             head = slots[0]
-            reply = head if isinstance(head, bytes) else head.reply
-            if reply is None:
+            if not isinstance(head, Slot):
+                out.append(head)
+                slots.popleft()
+                continue
+            if head.reply is None:
                 break
+            out.append(head.reply)
             slots.popleft()
-            out.append(reply)
-            if not isinstance(head, bytes) and head.when_taken is not None:
+            if head.when_taken is not None:
                 head.when_taken()
         if not out:
             return b""

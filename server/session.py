@@ -125,7 +125,8 @@ class Session:
         """Execute one request; its reply goes to the response queue, now or later."""
         try:
             command = find_command(arguments)
-            self._check_allowed(command)
+            if self.transaction is not None or not self._authenticated:
+                self._check_allowed(command)
             self.last_command = command.name
             self.context.connections.requests_total += 1
             handler = self.context.handlers.get(command.name)
@@ -167,12 +168,9 @@ class Session:
         """Keep the place of the current request's reply."""
         return self.responses.reserve()
 
-    def queue_submission(self, request: SubmitRequest) -> bool:
-        """Add a submission to the open transaction; say whether there is one."""
-        if self.transaction is None:
-            return False
+    def queue_submission(self, request: SubmitRequest) -> None:
+        """Add a submission to the open transaction."""
         self._queue_step(request, len(request.payload))
-        return True
 
     def new_slot(self) -> Slot:
         """Make a slot for the current request; it is appended once the request is accepted."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from msgspec import Struct
+
 from penstock.jobs.errors import KeyReused, QueueFull, Refused
 from penstock.jobs.model import Job, QueueName, TaskName
 from penstock.jobs.policy import RetryWish, SubmitRequest, Wishes
@@ -15,21 +17,18 @@ from penstock.server.refusals import refusal, store_error
 from penstock.server.responses import Slot
 
 
-class Submitting:
+class Submitting(Struct, eq=False):
     """Stores one job and answers who asked; the token of a submission that waits for room.
 
     It is called when the submission is settled, maybe more than once: see `_replace`.
     """
 
-    __slots__ = ("_engine", "_request", "_submission", "no_longer_parked", "slot")
-
-    def __init__(self, engine: Engine, request: SubmitRequest, slot: Slot) -> None:
-        self._engine = engine
-        self._request = request
-        self._submission: Submission | None = None
-        self.slot = slot
-        # Called when it was parked and there is room.
-        self.no_longer_parked: Callable[[], None] | None = None
+    engine: Engine
+    request: SubmitRequest
+    slot: Slot
+    submission: Submission | None = None
+    # Called when it was parked and there is room.
+    no_longer_parked: Callable[[], None] | None = None
 
     def accepted(self, submission: Submission, holder: KeyHolder | None) -> None:
         """Answer who asked: the job is stored (None), or its key is another job's."""
@@ -46,20 +45,20 @@ class Submitting:
         Raises:
             Refused: nothing happened, and the slot is not filled.
         """
-        engine, request = self._engine, self._request
+        engine, request = self.engine, self.request
         try:
             submission = engine.broker.submit(request, engine.clock.now_ms())
         except QueueFull:
             if not engine.broker.rooms.park(request, self):
                 raise
             return True
-        self._submission = submission
+        self.submission = submission
         engine.journal.submit(submission, self)
         return False
 
     def try_again(self) -> None:
         """Go on, as there is room."""
-        if not self._engine.broker.rooms.parked.unpark(self):
+        if not self.engine.broker.rooms.parked.unpark(self):
             return  # It was given up just now.
         if self.no_longer_parked is not None:
             self.no_longer_parked()
@@ -67,16 +66,18 @@ class Submitting:
 
     def give_up(self) -> None:
         """Wait for room no longer: nobody is there to be told."""
-        if self._engine.broker.rooms.parked.unpark(self):
+        if self.engine.broker.rooms.parked.unpark(self):
             self.slot.fill(b"")
 
     def __call__(self, outcome: KeyHolder | StoreError | None) -> None:
         """Take note what became of it."""
-        submission = self._submission
+        submission = self.submission
         assert submission is not None
-        if isinstance(outcome, StoreError):
+        if outcome is None:
+            self.accepted(submission, None)
+        elif isinstance(outcome, StoreError):
             self.slot.fill(store_error(outcome))
-        elif outcome is not None and replaces(self._request):
+        elif replaces(self.request):
             self._replace(outcome.job)
         else:
             self.accepted(submission, outcome)
@@ -85,20 +86,20 @@ class Submitting:
 
     def _decide_again(self) -> None:
         """Make another submission of the request."""
-        engine = self._engine
+        engine = self.engine
         try:
-            submission = engine.broker.submit(self._request, engine.clock.now_ms(), waited=True)
+            submission = engine.broker.submit(self.request, engine.clock.now_ms(), waited=True)
         except Refused as problem:
             self.slot.fill(refusal(problem))
             return
-        self._submission = submission
+        self.submission = submission
         engine.journal.submit(submission, self)
 
     def _replace(self, holder: Job) -> None:
         """Take the key from its holder, in the very commit that stores the new job."""
-        engine = self._engine
+        engine = self.engine
         try:
-            submission = engine.broker.submit(self._request, engine.clock.now_ms(), waited=True)
+            submission = engine.broker.submit(self.request, engine.clock.now_ms(), waited=True)
         except Refused as problem:
             self.slot.fill(refusal(problem))
             return
@@ -107,14 +108,14 @@ class Submitting:
             engine.broker.withdraw(submission)
             engine.journal.read_end(holder.id, self._read_holder)
             return
-        self._submission = submission
+        self.submission = submission
         engine.journal.submit_in_place(submission, freeing, self)
 
     def _read_holder(self, end: JobEnd | StoreError | None) -> None:
         """Try once more, as another change of the holder was on its way."""
         if isinstance(end, StoreError):
             self.slot.fill(store_error(end))
-        elif end is None or end.job.key != self._request.key:
+        elif end is None or end.job.key != self.request.key:
             self._decide_again()
         else:
             self._replace(end.job)

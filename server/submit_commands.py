@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from penstock.jobs.broker import Broker
 from penstock.jobs.errors import Refused
 from penstock.jobs.model import JobId
-from penstock.jobs.policy import SubmitRequest
 from penstock.jobs.store.port import KeyHolder, Submission
 from penstock.protocol.errors import ArgumentError, ErrorCode
 from penstock.protocol.job_arguments import parse_wait
@@ -20,14 +20,15 @@ from penstock.server.wait_replies import wait_for_known, wait_for_new
 
 def submit(session: Session, arguments: list[bytes]) -> None:
     request = request_of(parse_submit(arguments), session.client_name)
-    if session.transaction is not None and replaces(request):
-        raise ArgumentError(
-            ErrorCode.ERR,
-            "REPLACE is not allowed between MULTI and EXEC, whose jobs are stored all or none",
-        )
-    if session.queue_submission(request):
+    if session.transaction is not None:
+        if replaces(request):
+            raise ArgumentError(
+                ErrorCode.ERR,
+                "REPLACE is not allowed between MULTI and EXEC, whose jobs are stored all or none",
+            )
+        session.queue_submission(request)
         return
-    slot = session.new_slot()
+    slot = Slot(session.responses)
     submitting = Submitting(session.engine, request, slot)
     if submitting.begin():
         _wait_for_room(session, submitting)
@@ -38,15 +39,17 @@ def call(session: Session, arguments: list[bytes]) -> None:
     parsed = parse_call(arguments)
     request = request_of(parsed.submit, session.client_name, is_call=True)
     # A place among those who wait, first: once the job is stored it is too late to refuse.
-    session.engine.broker.reserve_wait()
-    calling = _Calling(session, request, parsed.wait_ms)
+    engine = session.engine
+    engine.broker.reserve_wait()
+    slot = _CallSlot(session.responses, broker=engine.broker)
+    calling = _Calling(engine, request, slot=slot, session=session, wait_ms=parsed.wait_ms)
     try:
         if calling.begin():
             _wait_for_room(session, calling)
     except Refused:
-        calling.slot.release()
+        slot.release()
         raise
-    session.responses.append(calling.slot)
+    session.responses.append(slot)
 
 
 def wait(session: Session, arguments: list[bytes]) -> None:
@@ -59,47 +62,38 @@ def _wait_for_room(session: Session, submitting: Submitting) -> None:
     submitting.no_longer_parked = lambda: session.waits_no_more(submitting)
 
 
-class _CallSlot(Slot):
+class _CallSlot(Slot, kw_only=True, eq=False):
     """The slot of a call: it holds a place among those who wait until the job is stored."""
 
-    __slots__ = ("_holds_place", "_session")
-
-    def __init__(self, session: Session) -> None:
-        super().__init__(session.responses)
-        self._session = session
-        self._holds_place = True
+    broker: Broker
+    holds_place: bool = True
 
     def release(self) -> None:
         """Give the place back, for the waiter itself or for somebody else."""
-        if self._holds_place:
-            self._holds_place = False
-            self._session.engine.broker.unreserve_wait()
+        if self.holds_place:
+            self.holds_place = False
+            self.broker.unreserve_wait()
 
     def fill(self, reply: bytes) -> None:
         self.release()
-        super().fill(reply)
+        Slot.fill(self, reply)
 
 
-class _Calling(Submitting):
+class _Calling(Submitting, kw_only=True, eq=False):
     """A submission whose result somebody waits for."""
 
-    __slots__ = ("_session", "_wait_ms", "slot")
-
     slot: _CallSlot
-
-    def __init__(self, session: Session, request: SubmitRequest, wait_ms: int) -> None:
-        super().__init__(session.engine, request, _CallSlot(session))
-        self._session = session
-        self._wait_ms = wait_ms
+    session: Session
+    wait_ms: int
 
     def accepted(self, submission: Submission, holder: KeyHolder | None) -> None:
         self.slot.release()
         if holder is None:
-            wait_for_new(self._session, self.slot, submission.job.id, self._wait_ms)
+            wait_for_new(self.session, self.slot, submission.job.id, self.wait_ms)
         elif holder.same:
             # Somebody waits for it now: it is as urgent as this call is.
-            self._engine.broker.revisions.lift(holder.job, submission.job.priority)
-            wait_for_known(self._session, self.slot, holder.job_id, self._wait_ms)
+            self.engine.broker.revisions.lift(holder.job, submission.job.priority)
+            wait_for_known(self.session, self.slot, holder.job_id, self.wait_ms)
         else:
             self.slot.fill(key_reused(submission, holder))
 

@@ -372,14 +372,7 @@ class Journal:
 
     def _apply(self, taken: Pending, batch: Batch, commit: Commit) -> None:
         broker = self._broker
-        duplicates, blocked = commit.duplicates, commit.blocked
-        for submission, settled in taken.submissions:
-            holder = duplicates.get(submission.job.id) if duplicates else None
-            if holder is None:
-                broker.stored(submission, blocked=submission.job.id in blocked)
-            else:
-                broker.duplicate(submission, holder)
-            settled(holder)
+        self._apply_submissions(taken, commit)
         for change in taken.changes:
             broker.apply(change)
             for listener in change.listeners:
@@ -408,6 +401,19 @@ class Journal:
         taken.questions.answer(commit)
         broker.match(self._now())
         self._committed()
+
+    def _apply_submissions(self, taken: Pending, commit: Commit) -> None:
+        broker = self._broker
+        duplicates, blocked = commit.duplicates, commit.blocked
+        for submission, settled in taken.submissions:
+            holder = duplicates.get(submission.job.id) if duplicates else None
+            if holder is not None:
+                broker.duplicate(submission, holder)
+            elif blocked:
+                broker.stored(submission, blocked=submission.job.id in blocked)
+            else:
+                broker.stored(submission)
+            settled(holder)
 
     async def _refuse(self, taken: Pending, batch: Batch, error: StoreFull) -> None:
         """Refuse submissions for want of room, and still try everything else."""

@@ -28,8 +28,9 @@ def no_jobs(bounds: Bounds = SMALL) -> Ready:
 
 def add(ready: Ready, job: Job, payload: bytes | None = None) -> None:
     """Let a job in, whose queue comes to be with it."""
-    ready.admit(job.queue)
-    ready.add(job, payload)
+    queue = ready.admit(job.queue)
+    queue.ready_count += 1
+    ready.put(queue, job, payload)
 
 
 def with_jobs(*jobs: Job) -> Ready:
