@@ -57,6 +57,7 @@ from penstock.jobs.store.port import (
     Submission,
 )
 from penstock.jobs.submission import decide_submission
+from penstock.jobs.timers import soonest
 from penstock.jobs.transitions import Cause
 from penstock.jobs.waits import Claim, Claimant, ConsumerId, Waiter, Waits
 
@@ -317,14 +318,13 @@ class Broker:
 
     def next_at(self, now: Instant) -> Instant | None:
         """Return when `tick` has something to do next."""
-        ats = (
+        return soonest(
             self._schedule.next_at(),
             self._attempts.next_overdue_at(),
             self._waits.timers.next_at(),
             self._attempts.next_write_at(),
             self._ready.next_at(now),
         )
-        return min((at for at in ats if at is not None), default=None)
 
     def tick(self, now: Instant) -> None:
         """Do what is due: scheduled jobs, leases that ran out, waits that end."""

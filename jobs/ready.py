@@ -15,6 +15,7 @@ from penstock.jobs.payloads import PayloadCache
 from penstock.jobs.queue import Queue
 from penstock.jobs.queue_settings import QueueSettings, Terms
 from penstock.jobs.store.port import HeadQuestion
+from penstock.jobs.timers import soonest
 from penstock.jobs.waits import Claim, Claimant
 
 
@@ -186,16 +187,16 @@ class Ready:
 
     def next_at(self, now: Instant) -> Instant | None:
         """Return when a limit of rate lets out the next job for somebody who waits."""
-        ats = (
-            queue.gate.next_at(now)
-            for name in self._parked
-            if (queue := self.queues.get(name)) is not None
-            and queue.terms.rate is not None
+        next_at: Instant | None = None
+        for name in self._parked:
+            queue = self.queues.get(name)
+            if queue is None or queue.terms.rate is None or queue.ready.jobs.first() is None:
+                continue
             # What is held back otherwise, too, is not helped by a token.
-            and queue.gate.why(queue.claimed_count, now) is Held.RATE
-            and queue.ready.jobs.first() is not None
-        )
-        return min((at for at in ats if at is not None), default=None)
+            if queue.gate.why(queue.claimed_count, now) is not Held.RATE:
+                continue
+            next_at = soonest(next_at, queue.gate.next_at(now))
+        return next_at
 
     def tick(self, now: Instant) -> None:
         """See to those who waited for a limit of rate."""

@@ -15,6 +15,15 @@ T = TypeVar("T")
 _REBUILD_MIN: Final = 1024
 
 
+def soonest(*ats: Instant | None) -> Instant | None:
+    """Return the first of some instants, of which some may not be."""
+    first: Instant | None = None
+    for at in ats:
+        if at is not None and (first is None or at < first):
+            first = at
+    return first
+
+
 class Timer(Generic[T]):
     """One entry; `item` is None once it has fired or was cancelled."""
 

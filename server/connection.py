@@ -233,13 +233,13 @@ class Connection(asyncio.Protocol):
         transport = self._transport
         if transport is None:
             return
-        unread_bytes = transport.get_write_buffer_size()
-        data = self._responses.take()
+        responses = self._responses
+        data = responses.take()
         # What leaves just now is not counted: a single reply may be larger than the limit.
-        held_bytes = self._responses.held_bytes
-        if (
-            self._responses.has_overflowed
-            or unread_bytes + held_bytes > self._limits.output_bytes_max
+        held_bytes = responses.held_bytes
+        if responses.has_overflowed or (
+            (data or held_bytes)
+            and transport.get_write_buffer_size() + held_bytes > self._limits.output_bytes_max
         ):
             _log.warning("cut: the peer leaves its replies unread", peer=self.session.peer)
             self.abort()

@@ -238,7 +238,7 @@ class Journal:
         """Say whether so much waits that no more should be read from clients."""
         if len(self._runs) * self._run_changes > BATCH_CHANGES_MAX:
             return True
-        return sum(run.bytes_count for run in self._runs) > BATCH_BYTES_MAX
+        return sum([run.bytes_count for run in self._runs]) > BATCH_BYTES_MAX
 
     def _asked(self, reads_count: int) -> Questions:
         """Return where to put a question that reads so much."""

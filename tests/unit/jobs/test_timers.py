@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.jobs.model import Instant
-from penstock.jobs.timers import Timers
+from penstock.jobs.timers import Timers, soonest
 
 
 def at(ms: int) -> Instant:
@@ -104,3 +104,9 @@ def test_exactly_what_is_due_and_was_not_cancelled_fires(
     kept = [(ms, number) for number, (ms, is_cancelled) in enumerate(added) if not is_cancelled]
     assert fired == [number for ms, number in sorted(kept) if ms <= now]
     assert len(timers) == len(kept) - len(fired)
+
+
+def test_the_soonest_of_instants_is_the_least_of_those_that_are() -> None:
+    assert soonest(None, at(7), None, at(5), at(6)) == 5
+    assert soonest(None, None) is None
+    assert soonest() is None
