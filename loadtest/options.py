@@ -10,6 +10,7 @@ from penstock.config.durations import parse_duration_ms
 from penstock.loadtest.driver import Bounds, Closed, Open
 from penstock.loadtest.errors import Usage
 from penstock.loadtest.target import Target, parse_target
+from penstock.loadtest.ticker import Order
 from penstock.loadtest.weights import parse_weights
 from penstock.loadtest.workload import Workload
 
@@ -18,6 +19,10 @@ PIPELINE_MAX: Final = 4_096
 REQUESTS_MAX: Final = 10_000_000
 RATE_MAX: Final = 1_000_000
 DURATION_MS_MAX: Final = 3_600_000
+TICKS_PER_SECOND_MAX: Final = 10_000
+PROCESSES_MAX: Final = 64
+# Beside its sleep, a run has time before it and after it.
+_AWAKE_MS_MIN: Final = 1_000
 # Replies that are missing when the sending ends may take a call's wait and this much more.
 _DRAIN_SECONDS: Final = 5.0
 _MIXED: Final = "submit=1,call=1"
@@ -108,17 +113,64 @@ def read_options(found: argparse.Namespace) -> Options:
     )
     lookups = within("--lookups", found.lookups, 1, REQUESTS_MAX)
     return Options(
-        target=parse_target(
-            found.server,
-            password=os.environ.get("PENSTOCK_PASSWORD") or None,
-            allow_remote=found.allow_remote,
-        ),
+        target=_target(found),
         workload=workload,
         shape=shape,
         bounds=bounds,
         lookups_max=0 if found.no_check else lookups,
         as_json=found.json,
     )
+
+
+def add_ticker_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of a ticker to a parser."""
+    parser.add_argument("--rate", type=float, default=50, help="ticks/s (default 50)")
+    parser.add_argument("-c", "--consumers", type=int, default=50, metavar="N")
+    parser.add_argument(
+        "--processes", type=int, default=4, metavar="N", help="that the consumers share"
+    )
+    parser.add_argument("--duration", default="90s", help="of the ticking (default 90s)")
+    parser.add_argument(
+        "--sleep", default="60s", help="of one consumer, within that (default 60s; 0: none)"
+    )
+    parser.add_argument("--seed", type=int, default=1, help="same seed, same comings and goings")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
+        "--server", default=None, metavar="HOST:PORT|unix:PATH", help="one that runs"
+    )
+    where.add_argument("--redis", action="store_true", help="measure redis-server instead")
+    parser.add_argument("--allow-remote", action="store_true", help="load another machine's server")
+
+
+def read_ticker_order(found: argparse.Namespace) -> Order:
+    """Turn what argparse found into what is to be measured.
+
+    Raises:
+        Usage: an option is out of range or at odds with another.
+    """
+    if not 0 < found.rate <= TICKS_PER_SECOND_MAX:
+        raise Usage(
+            f"--rate is {found.rate}; it must be above 0 and at most {TICKS_PER_SECOND_MAX}"
+        )
+    consumers = within("--consumers", found.consumers, 1, CONNECTIONS_MAX)
+    sleep_ms = duration_ms("--sleep", found.sleep)
+    shortest_ms = sleep_ms + _AWAKE_MS_MIN
+    seconds_ms = duration_ms("--duration", found.duration)
+    return Order(
+        target=None if found.server is None else _target(found),
+        redis=found.redis,
+        rate=found.rate,
+        consumers=consumers,
+        processes=min(within("--processes", found.processes, 1, PROCESSES_MAX), consumers),
+        seconds=within("--duration in ms", seconds_ms, shortest_ms, DURATION_MS_MAX) / 1_000,
+        sleep_seconds=sleep_ms / 1_000,
+        seed=found.seed,
+    )
+
+
+def _target(found: argparse.Namespace) -> Target:
+    password = os.environ.get("PENSTOCK_PASSWORD") or None
+    return parse_target(found.server, password=password, allow_remote=found.allow_remote)
 
 
 def duration_ms(name: str, text: str) -> int:

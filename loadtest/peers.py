@@ -5,15 +5,9 @@ the same disk, one at a time. What other programs do to the machine hits both, s
 to read; the figures alone vary two to threefold between runs.
 """
 
-import csv
 import importlib.util
-import io
 import shutil
-import socket
-import subprocess
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -21,20 +15,28 @@ from typing import Final
 
 from msgspec import Struct
 
-from penstock.loadtest.errors import LoadtestError, NotInstalled
+from penstock.loadtest.benchmark import Figure, require_answer, require_programs, run_benchmark
+from penstock.loadtest.errors import NotInstalled
 from penstock.loadtest.machine import Machine, describe_machine, fdatasync_us
-from penstock.loadtest.processes import ServerProcess, free_port
+from penstock.loadtest.processes import ServerProcess
+from penstock.loadtest.redis_process import RedisProcess, redis_version
+from penstock.loadtest.target import Target
 
 PENSTOCK: Final = "penstock"
 REDIS: Final = "redis"
-_PROGRAMS: Final = ("redis-server", "redis-benchmark", "redis-cli")
 _APP: Final = "examples.basics"
-_BENCHMARK_SECONDS_MAX: Final = 300.0
-_START_SECONDS_MAX: Final = 10.0
+_WARM_UP_CALLS: Final = 200
 # 64 bytes, 12 of them random: equal payloads would flatter whoever compresses. JSON, so that the
 # same payload serves calls.
 _PAYLOAD: Final = f'"{"x" * 50}__rand_int__"'
-_RANDOM: Final = ("-r", "1000000000")
+
+
+class Write(Struct, frozen=True):
+    """A command, and what the server says afterwards about how often it was carried out."""
+
+    command: tuple[str, ...]
+    question: tuple[str, ...] = ()
+    answer: str = "{count}"
 
 
 class Case(Struct, frozen=True):
@@ -44,28 +46,34 @@ class Case(Struct, frozen=True):
     connections: int
     pipeline: int
     share: float
-    call: bool = False
+    penstock: Write
+    redis: Write | None = None  # None: redis has nothing that it could be compared with.
+    workers: int = 0
 
 
-CASES: Final = (
-    Case("submit, 50 connections, pipeline 16", 50, 16, 1.0),
-    Case("submit, 50 connections", 50, 1, 0.3),
-    Case("submit, lone client", 1, 1, 0.02),
-    Case("call through two workers, 50 connections", 50, 1, 0.1, call=True),
-    Case("call through two workers, lone caller", 1, 1, 0.02, call=True),
+_SUBMIT: Final = Write(
+    ("JOB.SUBMIT", "noop", _PAYLOAD), ("QUEUE.SHOW", "default"), "submitted\n{count}"
+)
+_PUSH: Final = Write(("LPUSH", "jobs", _PAYLOAD), ("LLEN", "jobs"))
+_CALL: Final = Write(("JOB.CALL", "echo", _PAYLOAD))
+_APPEND: Final = Write(("XADD", "events", "*", "data", _PAYLOAD), ("XLEN", "events"))
+
+SUBMISSIONS: Final = (
+    Case("submit, 50 connections, pipeline 16", 50, 16, 1.0, _SUBMIT, _PUSH),
+    Case("submit, 50 connections", 50, 1, 0.3, _SUBMIT, _PUSH),
+    Case("submit, lone client", 1, 1, 0.02, _SUBMIT, _PUSH),
+    Case("call through two workers, 50 connections", 50, 1, 0.1, _CALL, workers=2),
+    Case("call through two workers, lone caller", 1, 1, 0.02, _CALL, workers=2),
+)
+STREAMS: Final = (
+    Case("XADD, 50 connections, pipeline 16", 50, 16, 1.0, _APPEND, _APPEND),
+    Case("XADD, 50 connections", 50, 1, 0.3, _APPEND, _APPEND),
+    Case("XADD, lone client", 1, 1, 0.02, _APPEND, _APPEND),
 )
 
 
-class Figure(Struct, frozen=True):
-    """What redis-benchmark said about one case, once."""
-
-    rate: float
-    p50_ms: float
-    p99_ms: float
-
-
 class Row(Struct, frozen=True):
-    """A case over all rounds. There is nothing in redis that a call could be compared with."""
+    """A case over all rounds."""
 
     case: Case
     penstock: list[Figure]
@@ -91,7 +99,11 @@ class Comparison(Struct, frozen=True):
 
 
 def compare(
-    requests: int, rounds: int, parent: Path | None, tell: Callable[[str], None]
+    cases: Sequence[Case],
+    requests: int,
+    rounds: int,
+    parent: Path | None,
+    tell: Callable[[str], None],
 ) -> Comparison:
     """Run every case *rounds* times on both servers, in turns.
 
@@ -99,124 +111,58 @@ def compare(
         NotInstalled: a program of redis is missing, or the example tasks are.
         LoadtestError: a server failed, or did not hold what it acknowledged.
     """
-    missing = [program for program in _PROGRAMS if shutil.which(program) is None]
-    if missing:
-        raise NotInstalled(
-            f"the comparison needs {' and '.join(missing)}; on Debian: "
-            "apt-get install redis-server redis-tools"
-        )
-    if importlib.util.find_spec("examples") is None and not Path("examples").is_dir():
-        raise NotInstalled(f"the tasks of {_APP} are in the project's root; run this from there")
+    require_programs()
+    if any(case.workers for case in cases):
+        _require_tasks()
     machine = describe_machine()
     found: dict[tuple[str, str], list[Figure]] = {}
     syncs: list[float] = []
     with TemporaryDirectory(prefix="penstock-peers-", dir=parent) as directory:
         for round_number in range(1, rounds + 1):
             syncs.append(fdatasync_us(Path(directory)))
-            for case in CASES:
-                count = max(int(requests * case.share), case.connections)
-                for server in (PENSTOCK,) if case.call else (REDIS, PENSTOCK):
+            for position, case in enumerate(cases):
+                count = _count(requests, case)
+                for server in (PENSTOCK,) if case.redis is None else (REDIS, PENSTOCK):
                     tell(f"round {round_number} of {rounds}: {server}, {case.name}")
-                    place = Path(directory, f"{server}-{round_number}-{CASES.index(case)}")
+                    place = Path(directory, f"{server}-{round_number}-{position}")
                     run = _run_redis if server == REDIS else _run_penstock
                     found.setdefault((case.name, server), []).append(run(case, count, place))
                     shutil.rmtree(place, ignore_errors=True)
     rows = [
-        Row(case, found[case.name, PENSTOCK], found.get((case.name, REDIS), [])) for case in CASES
+        Row(case, found[case.name, PENSTOCK], found.get((case.name, REDIS), [])) for case in cases
     ]
-    return Comparison(machine, _redis_version(), requests, syncs, rows)
+    return Comparison(machine, redis_version(), requests, syncs, rows)
+
+
+def _count(requests: int, case: Case) -> int:
+    """Return how often the command is sent: whole pipelines, as redis-benchmark sends no other."""
+    pipelines = max(int(requests * case.share) // case.pipeline, case.connections)
+    return pipelines * case.pipeline
+
+
+def _require_tasks() -> None:
+    if importlib.util.find_spec("examples") is None and not Path("examples").is_dir():
+        raise NotInstalled(f"the tasks of {_APP} are in the project's root; run this from there")
 
 
 def _run_penstock(case: Case, count: int, place: Path) -> Figure:
-    workers = "2" if case.call else "0"
-    arguments = ("--http", "off", "--workers", workers, "--app", _APP)
+    tasks = ("--app", _APP) if case.workers else ()
+    arguments = ("--http", "off", "--workers", str(case.workers), *tasks)
     with ServerProcess(place, *arguments, "--log-level", "warning") as server:
-        port = server.announced("resp").rpartition(":")[2]
-        verb = "JOB.CALL" if case.call else "JOB.SUBMIT"
-        task = "echo" if case.call else "noop"
-        if case.call:
+        if case.workers:
             # Workers that are still starting are not what is measured.
-            _benchmark(port, Case("warm-up", 2, 1, 0), 200, verb, task, _PAYLOAD)
-        figure = _benchmark(port, case, count, verb, task, _PAYLOAD)
-        if not case.call:
-            _require(port, ("QUEUE.SHOW", "default"), f"submitted\n{count}", count)
-    return figure
+            run_benchmark(server.target, 2, 1, _WARM_UP_CALLS, case.penstock.command)
+        return _run(server.target, case, case.penstock, count)
 
 
 def _run_redis(case: Case, count: int, place: Path) -> Figure:
-    place.mkdir()
-    with _redis_server(place) as port:
-        figure = _benchmark(str(port), case, count, "LPUSH", "jobs", _PAYLOAD)
-        _require(str(port), ("LLEN", "jobs"), str(count), count)
+    assert case.redis is not None
+    with RedisProcess(place) as server:
+        return _run(server.target, case, case.redis, count)
+
+
+def _run(target: Target, case: Case, write: Write, count: int) -> Figure:
+    figure = run_benchmark(target, case.connections, case.pipeline, count, write.command)
+    if write.question:
+        require_answer(target, write.question, write.answer.format(count=count), count)
     return figure
-
-
-@contextmanager
-def _redis_server(place: Path) -> Iterator[int]:
-    port = free_port()
-    process = subprocess.Popen(
-        [
-            *("redis-server", "--bind", "127.0.0.1", "--port", str(port), "--dir", str(place)),
-            *("--save", "", "--appendonly", "yes", "--appendfsync", "always"),
-            *("--auto-aof-rewrite-percentage", "0"),
-        ],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-    )
-    try:
-        _wait_for(port, process)
-        yield port
-    finally:
-        process.terminate()
-        try:
-            process.wait(_START_SECONDS_MAX)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + _START_SECONDS_MAX
-    while process.poll() is None and time.monotonic() < deadline:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            time.sleep(0.02)
-        else:
-            return
-    raise LoadtestError(f"redis-server did not start on port {port}")
-
-
-def _benchmark(port: str, case: Case, count: int, *command: str) -> Figure:
-    shape = ("-c", str(case.connections), "-P", str(case.pipeline), "-n", str(count))
-    output = _output(["redis-benchmark", "-p", port, *shape, *_RANDOM, "--csv", *command])
-    rows = list(csv.DictReader(io.StringIO(output[output.index('"test"') :])))
-    (row,) = rows
-    return Figure(
-        rate=float(row["rps"]),
-        p50_ms=float(row["p50_latency_ms"]),
-        p99_ms=float(row["p99_latency_ms"]),
-    )
-
-
-def _require(port: str, question: tuple[str, ...], answer: str, count: int) -> None:
-    output = _output(["redis-cli", "-p", port, *question])
-    if answer not in output:
-        raise LoadtestError(
-            f"{count} writes were acknowledged, and {' '.join(question)} answers: {output}"
-        )
-
-
-def _output(command: list[str]) -> str:
-    try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=_BENCHMARK_SECONDS_MAX, check=True
-        )
-    except (subprocess.SubprocessError, OSError) as error:
-        told = getattr(error, "stderr", "") or ""
-        raise LoadtestError(f"{' '.join(command)} failed: {error} {told}") from error
-    return done.stdout
-
-
-def _redis_version() -> str:
-    return _output(["redis-server", "--version"]).split("v=")[1].split()[0]

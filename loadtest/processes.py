@@ -81,6 +81,7 @@ class ServerProcess:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 env=self._environ,
+                process_group=0,  # Ctrl-C is for whoever started it, and ends it in its own time.
             )
         try:
             self.ready_line = _read_line(self._process, began + READY_SECONDS_MAX)

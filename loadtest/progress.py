@@ -1,4 +1,4 @@
-"""The progress bar of a run, on a terminal only."""
+"""The progress bar of a measurement, on a terminal only."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,10 +14,13 @@ _RATE_SECONDS = 0.5  # The rate shown is that of the last half second.
 
 
 @contextmanager
-def show_progress(bounds: Bounds, console: Console) -> Iterator[Callable[[Tally], None]]:
-    """Yield what the driver calls with its tally; it draws nothing where nobody watches."""
+def show_share(console: Console) -> Iterator[Callable[[float, str, str], None]]:
+    """Yield what is called with the share that is done, and words before and after the bar.
+
+    It draws nothing where nobody watches.
+    """
     if not console.is_terminal:
-        yield _ignore
+        yield _ignore_share
         return
     columns = (
         TextColumn("{task.description}"),
@@ -26,20 +29,39 @@ def show_progress(bounds: Bounds, console: Console) -> Iterator[Callable[[Tally]
         TextColumn("{task.fields[figures]}"),
     )
     with Progress(*columns, console=console, transient=True) as progress:
-        yield _Bar(progress, bounds).draw
+        task = progress.add_task("starting", total=1.0, figures="")
+
+        def draw(share: float, doing: str, figures: str) -> None:
+            done = min(max(share, 0.0), 1.0)
+            progress.update(task, description=doing, completed=done, figures=figures)
+
+        yield draw
+
+
+@contextmanager
+def show_progress(bounds: Bounds, console: Console) -> Iterator[Callable[[Tally], None]]:
+    """Yield what the driver calls with its tally; it draws nothing where nobody watches."""
+    if not console.is_terminal:
+        yield _ignore
+        return
+    with show_share(console) as draw:
+        yield _Bar(draw, bounds).draw
 
 
 def _ignore(tally: Tally) -> None:
     """Draw nothing."""
 
 
+def _ignore_share(share: float, doing: str, figures: str) -> None:
+    """Draw nothing."""
+
+
 class _Bar:
     """Turns tallies into the position of a bar: by time or by count, whichever is further."""
 
-    def __init__(self, progress: Progress, bounds: Bounds) -> None:
-        self._progress = progress
+    def __init__(self, draw: Callable[[float, str, str], None], bounds: Bounds) -> None:
+        self._draw = draw
         self._bounds = bounds
-        self._task = progress.add_task("warming up", total=1.0, figures="")
         self._started = self._rate_at = perf_counter()
         self._rate_count = 0
         self._rate = 0.0
@@ -55,10 +77,9 @@ class _Bar:
             tally.ok_measured / self._bounds.requests_max,
         )
         waiting = tally.sent - tally.answered
-        self._progress.update(
-            self._task,
-            description="warming up" if measured < 0 else "measuring" if done < 1 else "draining",
-            completed=min(max(done, 0.0), 1.0),
-            figures=f"{self._rate:,.0f}/s · {tally.answered:,} answered · {waiting:,} in flight"
+        self._draw(
+            done,
+            "warming up" if measured < 0 else "measuring" if done < 1 else "draining",
+            f"{self._rate:,.0f}/s · {tally.answered:,} answered · {waiting:,} in flight"
             + (f" · {sum(tally.errors.values()):,} errors" if tally.errors else ""),
         )

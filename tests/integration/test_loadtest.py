@@ -11,6 +11,7 @@ import pytest
 
 from penstock.loadtest.processes import ServerProcess
 from tests.conftest import ROOT
+from tests.unit.loadtest.stream_peer import StreamFault, serving_stream
 
 pytestmark = pytest.mark.integration
 SECONDS_MAX = 100
@@ -111,4 +112,77 @@ def test_the_comparison_runs_both_and_prints_a_table(tmp_path: Path) -> None:
     rows = [line for line in done.stdout.splitlines() if line.startswith("| submit")]
     assert len(rows) == 3
     assert all(float(row.split("|")[-2]) > 0 for row in rows)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.program("redis-server")
+def test_a_ticker_is_seen_by_all_who_come_go_and_sleep(tmp_path: Path) -> None:
+    shape = ("--consumers", "12", "--processes", "2", "--duration", "4s", "--sleep", "1s")
+    found = report("ticker", "--redis", *shape, "--directory", str(tmp_path))
+
+    assert found["violations"] == 0
+    assert found["ticks"] == 200
+    assert found["stays"] >= 12
+    assert found["sleeper"]["behind"] >= 45
+    assert found["from_reply"]["p99_us"] <= found["from_sending"]["p99_us"]
+    assert list(tmp_path.iterdir()) == []
+
+
+TICKING = ("--rate", "20", "--consumers", "3", "--processes", "1", "--duration", "1500ms")
+
+
+def ticker_of(fault: StreamFault) -> subprocess.CompletedProcess[str]:
+    with serving_stream(fault) as address:
+        return loadtest("ticker", "--server", address, *TICKING, "--sleep", "0")
+
+
+def test_a_ticker_finds_a_server_that_keeps_its_promises_sound() -> None:
+    done = ticker_of(StreamFault.NONE)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Nobody missed a tick, or saw one twice or out of order." in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("fault", "text"),
+    [
+        (StreamFault.SKIP, "missed tick 4, between 3 and 5"),
+        (StreamFault.REPEAT, "saw tick 3 after tick 4"),
+        (StreamFault.FORGET, "missed ticks 4 to 29, after its last"),
+        (StreamFault.LOSE, "30 ticks were acknowledged, and the stream holds 29"),
+    ],
+    ids=lambda value: value.value if isinstance(value, StreamFault) else "",
+)
+def test_a_ticker_finds_a_broken_promise(fault: StreamFault, text: str) -> None:
+    done = ticker_of(fault)
+
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert text in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "text"),
+    [
+        (StreamFault.REFUSE, 2, "a tick was refused: DISKFULL nothing was stored"),
+        (StreamFault.CLOSE, 3, "the connection was lost"),
+    ],
+    ids=lambda value: value.value if isinstance(value, StreamFault) else "",
+)
+def test_a_ticker_that_could_not_be_measured_says_so(
+    fault: StreamFault, code: int, text: str
+) -> None:
+    done = ticker_of(fault)
+
+    assert done.returncode == code, done.stdout + done.stderr
+    assert text in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.program("redis-server")
+def test_a_long_stream_is_measured_and_survives_the_kill(tmp_path: Path) -> None:
+    found = report("events-memory", "-n", "5000", "--redis", "--directory", str(tmp_path))
+
+    assert found["events"] == 5000
+    assert found["rss_most_bytes"] >= found["rss_full_bytes"] > 0
+    assert found["restart_seconds"] > 0
     assert list(tmp_path.iterdir()) == []

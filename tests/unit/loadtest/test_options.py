@@ -14,6 +14,14 @@ from penstock.loadtest.main import EXIT_UNREACHABLE, EXIT_USAGE, main
         (["--duration", "2h"], "--duration in ms is 7200000"),
         (["--server", "192.0.2.1:7711"], "--allow-remote"),
         (["--workload", "paint"], "no request is called paint"),
+        (["ticker", "--rate", "0"], "--rate is 0"),
+        (["ticker", "--consumers", "0"], "--consumers is 0"),
+        (["ticker", "--processes", "65"], "--processes is 65"),
+        (["ticker", "--duration", "10s", "--sleep", "10s"], "it must be from 11000 to"),
+        (["ticker", "--server", "192.0.2.1:7711"], "--allow-remote"),
+        (["events-memory", "-n", "0"], "--events is 0"),
+        (["events-memory", "-d", "-1"], "--payload-bytes is -1"),
+        (["streams", "-n", "10"], "--requests is 10"),
     ],
 )
 def test_an_option_out_of_range_is_named_and_explained(
