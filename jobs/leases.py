@@ -20,33 +20,21 @@ class Progress(Struct, frozen=True, gc=False):
     at: Instant
 
 
-class Lease:
+class Lease(Struct, eq=False):
     """A consumer's hold on a job; the attempt number of the job is its token.
 
     `settling` is set while a change that ends the lease is on its way to the store: until that
     is durable the job still belongs to this attempt, and no other change of it is accepted.
     """
 
-    __slots__ = (
-        "consumer",
-        "is_written",
-        "job",
-        "output",
-        "progress",
-        "settling",
-        "timer",
-        "worker",
-    )
-
-    def __init__(self, job: Job, consumer: ConsumerId, worker: str) -> None:
-        self.job = job
-        self.consumer = consumer
-        self.worker = worker
-        self.settling: Change | None = None
-        self.is_written = False  # For the store, the job waits until its claim is written.
-        self.progress: Progress | None = None
-        self.output = ""  # The last of what it printed.
-        self.timer: Timer[Lease] | None = None
+    job: Job
+    consumer: ConsumerId
+    worker: str
+    settling: Change | None = None
+    is_written: bool = False  # For the store, the job waits until its claim is written.
+    progress: Progress | None = None
+    output: str = ""  # The last of what it printed.
+    timer: "Timer[Lease] | None" = None
 
     def print(self, text: str) -> None:
         """Keep the last of what the attempt printed."""

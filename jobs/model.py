@@ -20,6 +20,9 @@ TaskName = NewType("TaskName", str)
 class State(Enum):
     """Where a job is in its life; `jobs.transitions` says how it gets from one to the next."""
 
+    # Enum's own hash is written in Python; members are singletons, so this one will do.
+    __hash__ = object.__hash__
+
     SCHEDULED = "scheduled"  # Not due yet: delayed by its submitter or by a retry.
     BLOCKED = "blocked"  # Waits until an earlier job of its ordering group is finished.
     READY = "ready"  # Waits for a claim.

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from heapq import heapify, heappop, heappush
 from typing import Final, Generic, TypeVar
 
+from msgspec import Struct
+
 from penstock.jobs.model import Instant
 
 T = TypeVar("T")
@@ -24,18 +26,11 @@ def soonest(*ats: Instant | None) -> Instant | None:
     return first
 
 
-class Timer(Generic[T]):
+class Timer(Struct, Generic[T], eq=False):
     """One entry; `item` is None once it has fired or was cancelled."""
 
-    __slots__ = ("at", "item", "number")
-
-    def __init__(self, at: Instant, number: int, item: T) -> None:
-        self.at = at
-        self.number = number
-        self.item: T | None = item
-
-    def __lt__(self, other: "Timer[T]") -> bool:
-        return (self.at, self.number) < (other.at, other.number)
+    at: Instant
+    item: T | None
 
 
 class Timers(Generic[T]):
@@ -44,7 +39,8 @@ class Timers(Generic[T]):
     __slots__ = ("_dead_count", "_heap", "_number")
 
     def __init__(self) -> None:
-        self._heap: list[Timer[T]] = []
+        # The number is the age: no two are equal, so timers themselves are never compared.
+        self._heap: list[tuple[Instant, int, Timer[T]]] = []
         self._number = 0
         self._dead_count = 0
 
@@ -53,8 +49,8 @@ class Timers(Generic[T]):
 
     def add(self, at: Instant, item: T) -> Timer[T]:
         self._number += 1
-        timer = Timer(at, self._number, item)
-        heappush(self._heap, timer)
+        timer = Timer(at, item)
+        heappush(self._heap, (at, self._number, timer))
         return timer
 
     def cancel(self, timer: Timer[T]) -> None:
@@ -64,26 +60,30 @@ class Timers(Generic[T]):
         timer.item = None
         self._dead_count += 1
         if self._dead_count > _REBUILD_MIN and self._dead_count * 2 > len(self._heap):
-            self._heap = [timer for timer in self._heap if timer.item is not None]
+            self._heap = [entry for entry in self._heap if entry[2].item is not None]
             heapify(self._heap)
             self._dead_count = 0
 
     def next_at(self) -> Instant | None:
         """Return when the earliest live item is due."""
-        while self._heap and self._heap[0].item is None:
-            heappop(self._heap)
+        heap = self._heap
+        while heap and heap[0][2].item is None:
+            heappop(heap)
             self._dead_count -= 1
-        return self._heap[0].at if self._heap else None
+        return heap[0][0] if heap else None
 
     def shift(self, step_ms: int) -> None:
         """Move all instants, as the clock was moved; their order stays."""
-        for timer in self._heap:
-            timer.at = Instant(timer.at + step_ms)
+        shifted: list[tuple[Instant, int, Timer[T]]] = []
+        for at, number, timer in self._heap:
+            timer.at = Instant(at + step_ms)
+            shifted.append((timer.at, number, timer))
+        self._heap = shifted
 
     def pop_due(self, now: Instant) -> Iterator[T]:
         """Take out everything that is due at or before *now*, the earliest first."""
         while (at := self.next_at()) is not None and at <= now:
-            timer = heappop(self._heap)
+            _, _, timer = heappop(self._heap)
             item = timer.item
             assert item is not None
             timer.item = None

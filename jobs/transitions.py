@@ -14,6 +14,8 @@ from penstock.jobs.model import State
 class Cause(Enum):
     """Why a job changes its state."""
 
+    __hash__ = object.__hash__  # As that of State.
+
     SUBMIT = "submit"
     SCHEDULE = "schedule"  # Submitted with a delay.
     FALL_DUE = "fall due"

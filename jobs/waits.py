@@ -18,43 +18,31 @@ class Claim(Struct, frozen=True, gc=False):
     payload: bytes | None
 
 
-class Claimant:
+class Claimant(Struct, kw_only=True, eq=False):
     """A request for jobs. `token` is whatever the caller wants to know it by."""
 
-    __slots__ = ("consumer", "jobs_max", "queues", "timer", "token", "worker")
+    consumer: ConsumerId
+    worker: str
+    queues: tuple[QueueName, ...]
+    jobs_max: int
+    token: object
+    timer: "Timer[Claimant | Waiter] | None" = None
 
-    def __init__(
-        self,
-        *,
-        consumer: ConsumerId,
-        worker: str,
-        queues: tuple[QueueName, ...],
-        jobs_max: int,
-        token: object,
-    ) -> None:
-        assert jobs_max >= 1
-        self.consumer = consumer
-        self.worker = worker
-        self.queues = queues
-        self.jobs_max = jobs_max
-        self.token = token
-        self.timer: Timer[Claimant | Waiter] | None = None
+    def __post_init__(self) -> None:
+        assert self.jobs_max >= 1
 
 
-class Waiter:
+class Waiter(Struct, kw_only=True, eq=False):
     """A request that is answered when a job finishes. `token` as above.
 
     `until` is None while it is not parked.
     """
 
-    __slots__ = ("job_id", "timer", "token", "until", "wait_ms")
-
-    def __init__(self, *, job_id: JobId, wait_ms: int, token: object) -> None:
-        self.job_id = job_id
-        self.wait_ms = wait_ms
-        self.token = token
-        self.until: Instant | None = None
-        self.timer: Timer[Claimant | Waiter] | None = None
+    job_id: JobId
+    wait_ms: int
+    token: object
+    until: Instant | None = None
+    timer: "Timer[Claimant | Waiter] | None" = None
 
 
 class Waits:

@@ -27,7 +27,7 @@ from penstock.jobs.model import Instant, JobId
 from penstock.jobs.outcomes import Outcome
 from penstock.jobs.store.journal import Journal
 from penstock.jobs.store.port import ExpiringQuestion, Removal, Store, StoreError
-from penstock.jobs.waits import Claim, Claimant, ConsumerId
+from penstock.jobs.waits import Claim, Claimant, ConsumerId, Waiter
 from penstock.server.chores import Chores
 from penstock.server.clock import Clock
 from penstock.server.job_log import JobLog
@@ -39,17 +39,17 @@ _NEVER = Instant(2**63 - 1)
 
 
 class ClaimReply(Protocol):
-    """The token of a claimant: where its jobs go."""
+    """The token of a claimant, which it does not know: it would be a cycle of references."""
 
-    def deliver(self, claims: Sequence[Claim]) -> None: ...
+    def deliver(self, claimant: Claimant, claims: Sequence[Claim]) -> None: ...
 
-    def fail(self, error: StoreError) -> None: ...
+    def fail(self, claimant: Claimant, error: StoreError) -> None: ...
 
 
 class WaitReply(Protocol):
-    """The token of a waiter: where the outcome goes."""
+    """The token of a waiter: where the outcome goes. It does not know the waiter either."""
 
-    def finish(self, job_id: JobId, wait_ms: int, outcome: Outcome) -> None: ...
+    def finish(self, waiter: Waiter, outcome: Outcome) -> None: ...
 
 
 class RoomReply(Protocol):
@@ -221,7 +221,7 @@ class Engine:
         match effect:
             case Finish(waiter, outcome):
                 reply: WaitReply = waiter.token  # type: ignore[assignment]
-                reply.finish(waiter.job_id, waiter.wait_ms, outcome)
+                reply.finish(waiter, outcome)
             case Delivery(claimant, claims):
                 self._deliver(claimant, claims)
             case Overdue():
@@ -242,7 +242,7 @@ class Engine:
             undelivered.update(claim.job.id for claim in claims)
         missing = [claim.job.id for claim in claims if claim.payload is None]
         if not missing:
-            reply.deliver(claims)
+            reply.deliver(claimant, claims)
             return
 
         def read(payloads: dict[JobId, bytes] | StoreError) -> None:
@@ -251,9 +251,9 @@ class Engine:
             if isinstance(payloads, StoreError):
                 self.delivered(claimant, claims)
                 self._take_back(claims)
-                reply.fail(payloads)
+                reply.fail(claimant, payloads)
             else:
-                reply.deliver([_with_payload(claim, payloads) for claim in claims])
+                reply.deliver(claimant, [_with_payload(claim, payloads) for claim in claims])
 
         self.journal.read_payloads(missing, read)
 

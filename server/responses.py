@@ -110,7 +110,8 @@ class ResponseQueue:
             out.append(head.reply)
             slots.popleft()
             if head.when_taken is not None:
-                head.when_taken()
+                when_taken, head.when_taken = head.when_taken, None  # It may lead back to the slot.
+                when_taken()
         if not out:
             return b""
         self._out = []

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import assert_never
 
+from msgspec import Struct
+
 from penstock.jobs.errors import Refused
 from penstock.jobs.model import JobId
 from penstock.jobs.outcomes import (
@@ -29,7 +31,7 @@ def wait_for_new(session: Session, slot: Slot, job_id: JobId, wait_ms: int) -> N
     if session.is_closed:
         return
     engine = session.engine
-    waiter = _WaitReply.waiter_of(session, slot, job_id, wait_ms)
+    waiter = Waiter(job_id=job_id, wait_ms=wait_ms, token=_WaitReply(session, slot))
     engine.broker.wait(waiter, engine.clock.now_ms())
     session.now_waits(waiter)
 
@@ -39,7 +41,7 @@ def wait_for_known(session: Session, slot: Slot, job_id: JobId, wait_ms: int) ->
     if session.is_closed:
         return
     engine = session.engine
-    waiter = _WaitReply.waiter_of(session, slot, job_id, wait_ms)
+    waiter = Waiter(job_id=job_id, wait_ms=wait_ms, token=_WaitReply(session, slot))
     try:
         engine.broker.wait_unless_finished(waiter, engine.clock.now_ms())
     except Refused as problem:
@@ -62,27 +64,15 @@ def wait_for_known(session: Session, slot: Slot, job_id: JobId, wait_ms: int) ->
     engine.journal.read_end(job_id, read)
 
 
-class _WaitReply:
+class _WaitReply(Struct, eq=False):
     """The token of a waiter: fills the slot of its request."""
 
-    __slots__ = ("_session", "_slot", "waiter")
+    session: Session
+    slot: Slot
 
-    def __init__(self, session: Session, slot: Slot) -> None:
-        self._session = session
-        self._slot = slot
-        self.waiter: Waiter | None = None
-
-    @classmethod
-    def waiter_of(cls, session: Session, slot: Slot, job_id: JobId, wait_ms: int) -> Waiter:
-        """Make a waiter whose answer goes into a slot."""
-        token = cls(session, slot)
-        waiter = token.waiter = Waiter(job_id=job_id, wait_ms=wait_ms, token=token)
-        return waiter
-
-    def finish(self, job_id: JobId, wait_ms: int, outcome: Outcome) -> None:
-        assert self.waiter is not None
-        self._session.waits_no_more(self.waiter)
-        self._slot.fill(_reply(job_id, wait_ms, outcome))
+    def finish(self, waiter: Waiter, outcome: Outcome) -> None:
+        self.session.waits_no_more(waiter)
+        self.slot.fill(_reply(waiter.job_id, waiter.wait_ms, outcome))
 
 
 def _reply(job_id: JobId, wait_ms: int, outcome: Outcome) -> bytes:

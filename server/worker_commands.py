@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Final
+
+from msgspec import Struct
 
 from penstock.config.limits import ERROR_BYTES_MAX
 from penstock.jobs.changes import Settled
@@ -39,7 +42,7 @@ def claim(session: Session, arguments: list[bytes]) -> None:
         session.reply(EMPTY_ARRAY)
         return
     reply = _ClaimReply(session, session.reserve())
-    claimant = reply.claimant = Claimant(
+    claimant = Claimant(
         consumer=session.consumer,
         worker=session.worker,
         queues=tuple(QueueName(name) for name in parsed.queues),
@@ -51,7 +54,7 @@ def claim(session: Session, arguments: list[bytes]) -> None:
     try:
         session.engine.claim(claimant, wait_ms=parsed.wait_ms)
     except Refused as refusal:
-        reply.refuse(error(ErrorCode(refusal.code), str(refusal)))
+        reply.refuse(claimant, error(ErrorCode(refusal.code), str(refusal)))
 
 
 def complete(session: Session, arguments: list[bytes]) -> None:
@@ -125,31 +128,24 @@ def extend(session: Session, arguments: list[bytes]) -> None:
     session.reply(integer(lasts_ms))
 
 
-class _ClaimReply:
+class _ClaimReply(Struct, eq=False):
     """The token of a claimant: fills the slot of its request."""
 
-    __slots__ = ("_session", "_slot", "claimant")
+    session: Session
+    slot: Slot
 
-    def __init__(self, session: Session, slot: Slot) -> None:
-        self._session = session
-        self._slot = slot
-        self.claimant: Claimant | None = None
-
-    def deliver(self, claims: Sequence[Claim]) -> None:
-        assert self.claimant is not None
-        self._session.waits_no_more(self.claimant)
+    def deliver(self, claimant: Claimant, claims: Sequence[Claim]) -> None:
+        self.session.waits_no_more(claimant)
         if claims:
-            session, claimant = self._session, self.claimant
-            self._slot.when_taken = lambda: session.delivered(claimant, claims)
-        self._slot.fill(array([_claimed(claim) for claim in claims]))
+            self.slot.when_taken = partial(self.session.delivered, claimant, claims)
+        self.slot.fill(array([_claimed(claim) for claim in claims]))
 
-    def fail(self, problem: StoreError) -> None:
-        self.refuse(store_error(problem))
+    def fail(self, claimant: Claimant, problem: StoreError) -> None:
+        self.refuse(claimant, store_error(problem))
 
-    def refuse(self, reply: bytes) -> None:
-        assert self.claimant is not None
-        self._session.waits_no_more(self.claimant)
-        self._slot.fill(reply)
+    def refuse(self, claimant: Claimant, reply: bytes) -> None:
+        self.session.waits_no_more(claimant)
+        self.slot.fill(reply)
 
 
 def clip_error(text: str, bytes_max: int = ERROR_BYTES_MAX) -> str:
