@@ -193,6 +193,43 @@ RETRY_AFTER_MS_MAX: Final = 60_000
 # Calls and waits that are parked until their job finishes.
 WAITERS_MAX: Final = 1_000_000
 
+# --- events --------------------------------------------------------------------------------------
+STREAMS_MAX: Final = 10_000  # Each costs a record and, while it is read, a window.
+STREAM_NAME_BYTES_MAX: Final = 255  # Of streams, groups and consumers; as long as a key of a job.
+GROUPS_MAX: Final = 1_000  # Of one stream: each is looked at when the stream is trimmed.
+CONSUMERS_MAX: Final = 10_000  # Of one group.
+# Events that were delivered and not acknowledged: each is in memory, with some 200 bytes.
+GROUP_PENDING_MAX: Final = 100_000
+PENDING_EVENTS_MAX: Final = 1_000_000
+# The last events of a stream that are in memory, for readers that keep up.
+RECENT_EVENTS_MAX: Final = 1_000
+RECENT_BYTES_MAX: Final = 256 * KIB
+RECENT_TOTAL_BYTES_MAX: Final = 64 * MIB
+# The next events of a group that is further behind.
+AHEAD_EVENTS_MAX: Final = 512
+AHEAD_BYTES_MAX: Final = 1 * MIB
+AHEAD_TOTAL_BYTES_MAX: Final = 128 * MIB
+# One event: all its fields. Names and values are arguments of one request.
+EVENT_BYTES_MAX: Final = PAYLOAD_BYTES_MAX
+EVENT_FIELDS_MAX: Final = 512
+# One reply to one question; a larger COUNT is cut to it.
+RANGE_EVENTS_MAX: Final = 10_000
+RANGE_BYTES_MAX: Final = 16 * MIB
+# Single events that are read from the store at a time; each may be of the largest size.
+PICK_EVENTS_MAX: Final = 64
+# What is read of events with one commit, if all of it is of the largest size.
+EVENT_READS_BYTES_MAX: Final = 128 * MIB
+# Events that are removed with one commit, so that nobody waits for a trim.
+TRIM_EVENTS_MAX: Final = 10_000
+# Rows of dropped streams, and keys whose time is over, removed with one commit.
+SWEEP_ROWS_MAX: Final = 5_000
+# How often keys whose time is over are looked for.
+SWEEP_EVERY_MS: Final = 60_000
+READERS_MAX: Final = 100_000  # Reads that wait for an event.
+HANDLED_KEEP_MS_DEFAULT: Final = 7 * 24 * 3_600_000
+# A published event may be sent again under its key for this long.
+PUBLISH_KEEP_MS_DEFAULT: Final = 24 * 3_600_000
+
 # --- the journal ---------------------------------------------------------------------------------
 # Changes that wait to be committed; beyond it connections are not read until fewer do.
 BATCH_CHANGES_MAX: Final = 8_192
@@ -320,6 +357,11 @@ assert LANE_JOBS_MIN <= QUEUE_WINDOW_JOBS_MIN
 assert RETRY_AFTER_MS_MIN < RETRY_AFTER_MS_MAX
 assert PAYLOAD_CACHE_ITEM_BYTES_MAX < PAYLOAD_CACHE_BYTES_MAX
 assert RETRY_BASE_MS < RETRY_CAP_MS
+assert 2 * EVENT_FIELDS_MAX <= ARGUMENTS_MAX
+assert EVENT_BYTES_MAX <= AHEAD_BYTES_MAX <= RANGE_BYTES_MAX <= EVENT_READS_BYTES_MAX
+assert PICK_EVENTS_MAX * EVENT_BYTES_MAX <= EVENT_READS_BYTES_MAX <= AHEAD_TOTAL_BYTES_MAX
+assert GROUP_PENDING_MAX <= PENDING_EVENTS_MAX
+assert RECENT_BYTES_MAX < RECENT_TOTAL_BYTES_MAX
 assert CLIENT_BACKOFF_BASE_SECONDS < CLIENT_BACKOFF_CAP_SECONDS
 assert CLIENT_PIPELINE_REQUESTS_MAX <= CLIENT_REQUESTS_MAX <= REQUESTS_IN_FLIGHT_MAX
 assert CLIENT_REQUESTS_BYTES_MAX < REQUEST_BYTES_MAX

@@ -15,9 +15,10 @@ FUNCTION_LINES_MAX = 70
 OURS = modules(*PACKAGES)
 EVERYTHING = [*OURS, *modules("examples", "tests")]
 
-# One word per idea (ARCHITECTURE.md, glossary): these are other systems' words for ours.
+# One word per idea (ARCHITECTURE.md, glossary): these are other systems' words for ours. A job is
+# completed; only an event is acknowledged, as Redis has it.
 OTHER_WORDS = {
-    "ack": "complete", "acknowledge": "complete", "dequeue": "claim", "enqueue": "submit",
+    "dequeue": "claim", "enqueue": "submit",
     "nack": "fail or release", "requeue": "release or retry", "topic": "queue", "tube": "queue",
 }  # fmt: skip
 # Files with these names collect what has no home.
