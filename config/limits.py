@@ -332,6 +332,43 @@ LOG_VALUE_CHARACTERS_MAX: Final = 4_096
 # it is logged how many they were.
 JOB_LOG_LINES_MAX: Final = 20
 
+# --- triggers ------------------------------------------------------------------------------------
+TRIGGERS_MAX: Final = 1_000
+# From an event of a job's life to the job that it fires, to the events of that, and so on.
+TRIGGER_DEPTH_MAX: Final = 16
+# Events that one trigger handles with one commit; then it is another's turn.
+TRIGGER_EVENTS_MAX: Final = 100
+# Jobs that all triggers together submit with one commit, and about how many bytes of payload.
+TRIGGER_JOBS_MAX: Final = 1_000
+TRIGGER_BYTES_MAX: Final = 16 * MIB
+# How long a trigger waits whose job was refused by a full queue or a low disk.
+TRIGGER_RETRY_MS: Final = 200
+TRIGGER_MATCHES_MAX: Final = 16  # Fields that one trigger compares.
+# A pattern is compared at each place of a value, which may have a megabyte.
+PATTERN_BYTES_MAX: Final = 255
+TEMPLATE_BYTES_MAX: Final = 64 * KIB
+TEMPLATE_PLACES_MAX: Final = 256  # Each is filled anew for every event.
+
+# --- schedules -----------------------------------------------------------------------------------
+SCHEDULES_MAX: Final = 10_000
+CRON_EXPRESSION_BYTES_MAX: Final = 255
+# A run that is later than this was missed: the server was down, or the clock was set forward.
+CRON_LATE_MS: Final = 60_000
+# Of the runs that were missed, those that MISSED all makes up for, the latest ones.
+CRON_MISSED_DEFAULT: Final = 100
+CRON_MISSED_MAX: Final = 1_000
+# Runs that are counted as skipped at a time; of a year of seconds nobody wants the exact number.
+CRON_SKIPPED_COUNT_MAX: Final = 1_000
+CRON_JITTER_MS_MAX: Final = 24 * 3_600_000
+# A schedule that is further ahead of the clock than this followed a wrong clock, and begins anew.
+CRON_AHEAD_MS_MAX: Final = 24 * 3_600_000
+# Schedules that run with one commit.
+CRON_DUE_MAX: Final = 100
+# How long a schedule waits whose job was refused by a full queue or a low disk.
+CRON_RETRY_MS: Final = 1_000
+CRON_NEXT_DEFAULT: Final = 10
+CRON_NEXT_MAX: Final = 1_000  # COUNT of one CRON.NEXT.
+
 # --- shutting down -------------------------------------------------------------------------------
 DRAIN_MS_DEFAULT: Final = 30_000  # For jobs that are running; then they are given back.
 DRAIN_STEP_MS: Final = 5_000  # For each of the other phases.
@@ -370,3 +407,6 @@ assert OUTBOX_WINDOW_ENTRIES_MAX <= CLIENT_REQUESTS_MAX
 assert CLAIM_WAIT_MS_DEFAULT <= CLAIM_WAIT_MS_MAX
 assert CALL_WAIT_MS_DEFAULT <= CALL_WAIT_MS_MAX
 assert CONCURRENCY_DEFAULT <= CONCURRENCY_MAX
+assert TRIGGER_EVENTS_MAX <= TRIGGER_JOBS_MAX <= BATCH_CHANGES_MAX
+assert CRON_DUE_MAX <= BATCH_CHANGES_MAX
+assert CRON_MISSED_DEFAULT <= CRON_MISSED_MAX <= BATCH_CHANGES_MAX
