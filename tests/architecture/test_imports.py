@@ -1,10 +1,11 @@
 """What each room must never know. `make lint` holds the layers; this holds what they cannot say."""
 
+import ast
 from pathlib import Path
 
 import pytest
 
-from tests.architecture.sources import PACKAGES, ROOT, imports, is_within, modules, name
+from tests.architecture.sources import PACKAGES, ROOT, imports, is_within, modules, name, tree
 
 # Time and jitter are arguments, so that a simulation can prove what these rooms do.
 IMPURE = (
@@ -21,6 +22,9 @@ ALL = modules(*PACKAGES)
 # The server's store, and the client's outbox: a local file of its own.
 ADAPTERS = ("jobs/store/sqlite/", "client/outbox_file.py", "client/outbox_opening.py")
 
+# The calendar of schedules: it counts with wall times, and asks no clock for one.
+CALENDAR = ("jobs/cron/expression.py", "jobs/cron/zones.py")
+
 # A program that is run to write a page of the documents does read and write files.
 GENERATORS = {"protocol/reference.py"}
 
@@ -35,7 +39,16 @@ def offences(path: Path, forbidden: tuple[str, ...]) -> list[str]:
 
 @pytest.mark.parametrize("path", RULES, ids=name)
 def test_the_rules_about_jobs_are_pure(path: Path) -> None:
-    assert offences(path, IMPURE) == []
+    allowed = {"datetime"} if name(path) in CALENDAR else set()
+
+    assert offences(path, tuple(module for module in IMPURE if module not in allowed)) == []
+
+
+@pytest.mark.parametrize("path", [path for path in RULES if name(path) in CALENDAR], ids=name)
+def test_the_calendar_asks_no_clock(path: Path) -> None:
+    asked = {node.attr for node in ast.walk(tree(path)) if isinstance(node, ast.Attribute)}
+
+    assert asked & {"now", "today", "utcnow"} == set()
 
 
 @pytest.mark.parametrize("path", [p for p in WIRE if name(p) not in GENERATORS], ids=name)

@@ -1,0 +1,302 @@
+"""All schedules: set, deleted, due, run within a turn, and undone with it."""
+
+import pytest
+
+from penstock.config.limits import CRON_DUE_MAX, CRON_RETRY_MS
+from penstock.jobs.cron.schedule import Missed, Overlap
+from penstock.jobs.cron.schedules import (
+    NoSchedule,
+    Plan,
+    Ran,
+    Schedules,
+    Unrun,
+    delete_schedule,
+    run_all,
+    set_schedule,
+)
+from penstock.jobs.errors import Draining, Invalid, Overloaded, Refused
+from penstock.jobs.model import Instant, JobId
+from penstock.jobs.policy import SubmitRequest
+from penstock.jobs.store.event_port import ScheduleRecord
+from tests.unit.jobs.cron.plans import DAY, HOUR, MINUTE, NOON, a_schedule, no_jitter
+
+
+class Stage:
+    """A turn and a broker, as far as schedules see them."""
+
+    def __init__(self, *, schedules_max: int = 10) -> None:
+        self.schedules = Schedules(now=NOON, schedules_max=schedules_max)
+        self.written: dict[str, ScheduleRecord | None] = {}
+        self.requests: list[SubmitRequest] = []
+        self.refusals: dict[int, Refused] = {}  # By how many were submitted before.
+        self.unfinished: bool | None = False
+
+    def put_schedule(self, record: ScheduleRecord) -> None:
+        self.written[record.name] = record
+
+    def drop_schedule(self, name: str) -> None:
+        self.written[name] = None
+
+    def submit(self, request: SubmitRequest) -> JobId:
+        refusal = self.refusals.pop(len(self.requests), None)
+        if refusal is not None:
+            raise refusal
+        self.requests.append(request)
+        return JobId(len(self.requests))
+
+    def run(self, now: int) -> Ran:
+        self.written.clear()
+        return run_all(
+            self,
+            self.schedules,
+            self.submit,
+            lambda _: self.unfinished,
+            now=Instant(now),
+            jitter=no_jitter,
+        )
+
+    def read_again(self, now: int) -> Schedules:
+        records = [plan.record for plan in self.schedules.all()]
+        return Schedules(records, now=Instant(now))
+
+    @property
+    def keys(self) -> list[int]:
+        """Of the jobs: when their runs were due, in minutes from noon."""
+        return [
+            (int(request.key.rsplit(":", 1)[1]) - NOON) // MINUTE
+            for request in self.requests
+            if request.key is not None
+        ]
+
+
+def test_a_schedule_is_known_once_it_is_set() -> None:
+    stage = Stage()
+
+    set_schedule(stage, stage.schedules, a_schedule(), NOON)
+
+    plan = stage.schedules.plan("tick")
+    assert plan.progress.next_at == stage.schedules.next_at() == NOON + MINUTE
+    assert stage.written == {"tick": plan.record}
+    assert stage.schedules.all() == [plan]
+    assert len(stage.schedules) == 1
+
+
+def test_one_of_the_same_name_is_replaced() -> None:
+    stage = Stage(schedules_max=1)
+    set_schedule(stage, stage.schedules, a_schedule(), NOON)
+
+    set_schedule(stage, stage.schedules, a_schedule("0 * * * *"), NOON)
+
+    assert stage.schedules.next_at() == NOON + HOUR
+    assert len(stage.schedules) == 1
+
+
+def test_setting_is_undone() -> None:
+    stage = Stage()
+    undo_first = set_schedule(stage, stage.schedules, a_schedule(), NOON)
+    first = stage.schedules.plan("tick")
+
+    set_schedule(stage, stage.schedules, a_schedule("0 * * * *"), NOON)()
+    assert stage.schedules.plan("tick") == first
+    assert stage.schedules.next_at() == NOON + MINUTE
+
+    undo_first()
+    assert len(stage.schedules) == 0
+    assert stage.schedules.next_at() is None
+
+
+def test_one_more_than_there_may_be_is_refused() -> None:
+    stage = Stage(schedules_max=1)
+    set_schedule(stage, stage.schedules, a_schedule(), NOON)
+
+    with pytest.raises(Overloaded, match="schedules"):
+        set_schedule(stage, stage.schedules, a_schedule(name="other"), NOON)
+
+
+def test_what_is_refused_changes_nothing() -> None:
+    stage = Stage()
+
+    with pytest.raises(Invalid):
+        set_schedule(stage, stage.schedules, a_schedule(missed_max=0), NOON)
+
+    assert stage.written == {}
+    assert len(stage.schedules) == 0
+
+
+def test_a_schedule_is_deleted() -> None:
+    stage = Stage()
+    set_schedule(stage, stage.schedules, a_schedule(), NOON)
+
+    undo = delete_schedule(stage, stage.schedules, "tick")
+
+    assert undo is not None
+    assert stage.written == {"tick": None}
+    assert stage.schedules.next_at() is None
+    undo()
+    assert stage.schedules.next_at() == NOON + MINUTE
+
+
+def test_what_is_not_known_is_said() -> None:
+    stage = Stage()
+
+    assert delete_schedule(stage, stage.schedules, "tick") is None
+    with pytest.raises(NoSchedule, match="schedule tick is not known"):
+        stage.schedules.plan("tick")
+
+
+# --- running -------------------------------------------------------------------------------------
+
+
+def test_a_run_is_submitted_with_how_far_its_schedule_is() -> None:
+    stage = Stage()
+    set_schedule(stage, stage.schedules, a_schedule(), NOON)
+
+    ran = stage.run(NOON + MINUTE)
+
+    plan = stage.schedules.plan("tick")
+    assert (stage.keys, ran.jobs_count) == ([1], 1)
+    assert stage.written == {"tick": plan.record}
+    assert (plan.progress.last_job_id, plan.progress.last_at) == (1, NOON + MINUTE)
+    assert stage.schedules.next_at() == NOON + 2 * MINUTE
+
+
+def test_what_is_not_due_is_left_alone() -> None:
+    stage = Stage()
+    set_schedule(stage, stage.schedules, a_schedule(), NOON)
+
+    assert stage.run(NOON + MINUTE - 1) == Ran()
+    assert stage.written == {}
+
+
+def test_a_turn_that_is_undone_is_done_again() -> None:
+    stage = Stage()
+    set_schedule(stage, stage.schedules, a_schedule(), NOON)
+    before = stage.schedules.plan("tick")
+
+    stage.run(NOON + MINUTE).undo(stage.schedules)
+    assert stage.schedules.plan("tick") == before
+
+    stage.run(NOON + MINUTE)
+    assert stage.keys == [1, 1]
+
+
+def test_what_is_read_again_goes_on() -> None:
+    stage = Stage()
+    set_schedule(stage, stage.schedules, a_schedule("0 * * * *", missed=Missed.ALL), NOON)
+    stage.run(NOON + HOUR)
+
+    stage.schedules = stage.read_again(NOON + 3 * HOUR)
+    stage.run(NOON + 3 * HOUR)
+
+    assert stage.keys == [60, 120, 180]
+
+
+def test_a_run_that_is_refused_for_now_is_tried_again() -> None:
+    stage = Stage()
+    set_schedule(stage, stage.schedules, a_schedule(), NOON)
+    stage.refusals[0] = Draining()
+
+    ran = stage.run(NOON + MINUTE)
+
+    assert (ran.jobs_count, ran.unrun, stage.written) == (0, [], {})
+    assert stage.schedules.next_at() == NOON + MINUTE + CRON_RETRY_MS
+    assert "shutting down" in (stage.schedules.plan("tick").progress.last_error or "")
+    stage.run(NOON + MINUTE + CRON_RETRY_MS)
+    assert stage.keys == [1]
+    assert stage.schedules.plan("tick").progress.last_error is None
+
+
+def test_the_rest_of_several_runs_is_tried_again() -> None:
+    stage = Stage()
+    set_schedule(stage, stage.schedules, a_schedule("0 * * * *", missed=Missed.ALL), NOON)
+    stage.refusals[1] = Draining()
+
+    stage.run(NOON + 3 * HOUR)
+    assert (stage.keys, list(stage.written)) == ([60], ["tick"])
+
+    stage.run(NOON + 3 * HOUR + CRON_RETRY_MS)
+    assert stage.keys == [60, 120, 180]
+
+
+def test_a_run_that_is_refused_for_ever_is_counted_out() -> None:
+    stage = Stage()
+    set_schedule(stage, stage.schedules, a_schedule(), NOON)
+    stage.refusals[0] = Invalid("it cannot be")
+
+    ran = stage.run(NOON + MINUTE)
+
+    assert ran.unrun == [Unrun("tick", Instant(NOON + MINUTE), "it cannot be")]
+    plan = stage.schedules.plan("tick")
+    assert (plan.progress.last_error, plan.progress.runs_count) == ("it cannot be", 0)
+    assert stage.written == {"tick": plan.record}
+    assert stage.schedules.next_at() == NOON + 2 * MINUTE
+
+
+def test_an_error_is_forgotten_with_the_next_run() -> None:
+    stage = Stage()
+    set_schedule(stage, stage.schedules, a_schedule("0 * * * *", missed=Missed.ALL), NOON)
+    stage.refusals[0] = Invalid("it cannot be")
+
+    stage.run(NOON + 2 * HOUR)
+
+    assert stage.keys == [120]
+    assert stage.schedules.plan("tick").progress.last_error is None
+
+
+def test_whether_the_job_before_is_finished_is_waited_for() -> None:
+    stage = Stage()
+    set_schedule(stage, stage.schedules, a_schedule(overlap=Overlap.SKIP), NOON)
+    stage.run(NOON + MINUTE)
+    stage.unfinished = None
+
+    stage.run(NOON + 2 * MINUTE)
+    assert stage.schedules.next_at() == NOON + 2 * MINUTE
+
+    stage.unfinished = True
+    stage.run(NOON + 2 * MINUTE)
+    assert stage.keys == [1]
+    assert stage.schedules.plan("tick").progress.skipped_count == 1
+
+    stage.unfinished = False
+    stage.run(NOON + 3 * MINUTE)
+    assert stage.keys == [1, 3]
+
+
+def test_many_schedules_take_turns() -> None:
+    stage = Stage(schedules_max=1_000)
+    for number in range(CRON_DUE_MAX + 1):
+        set_schedule(stage, stage.schedules, a_schedule(name=f"s{number}"), NOON)
+
+    assert stage.run(NOON + MINUTE).jobs_count == CRON_DUE_MAX
+    assert stage.schedules.next_at() == NOON + MINUTE
+    assert stage.run(NOON + MINUTE).jobs_count == 1
+
+
+# --- the clock is set ----------------------------------------------------------------------------
+
+
+def test_a_clock_that_was_far_ahead_is_forgotten() -> None:
+    stage = Stage()
+    set_schedule(stage, stage.schedules, a_schedule(), Instant(NOON + 2 * DAY))
+
+    stage.schedules.clock_stepped(NOON)
+
+    assert stage.schedules.next_at() == NOON + MINUTE
+    assert stage.read_again(NOON).next_at() == NOON + MINUTE
+
+
+def test_a_clock_that_was_a_little_ahead_is_waited_for() -> None:
+    stage = Stage()
+    set_schedule(stage, stage.schedules, a_schedule(), Instant(NOON + HOUR))
+
+    stage.schedules.clock_stepped(NOON)
+
+    assert stage.schedules.next_at() == NOON + HOUR + MINUTE
+
+
+def test_a_plan_is_what_is_written_of_it() -> None:
+    stage = Stage()
+    set_schedule(stage, stage.schedules, a_schedule(), NOON)
+    plan = stage.schedules.plan("tick")
+
+    assert stage.read_again(NOON).all() == [Plan(plan.schedule, plan.progress)]
