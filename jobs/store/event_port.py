@@ -40,7 +40,11 @@ class EventTrim(Struct, frozen=True, gc=False):
 
 
 class EventDeletion(Struct, frozen=True, gc=False):
-    """Remove single events of a stream, wherever they are; unknown ids are left alone."""
+    """Remove single events of a stream, wherever they are; unknown ids are left alone.
+
+    The `max_deleted_id` of the record, which may be in the same batch or not, grows to the greatest
+    id that there was.
+    """
 
     stream: StreamNumber
     ids: tuple[EventId, ...]

@@ -56,7 +56,7 @@ class _EventRules:
         for trim in self._writes.trims:
             assert trim.events_max > 0, "a trim that may remove nothing never ends"
         for deletion in self._writes.deletions:
-            assert deletion.stream in self._streams, "a stream that loses events is written"
+            assert self._has_stream(deletion.stream), "a stream that loses events is known"
 
     def _check_groups(self) -> None:
         writes = self._writes

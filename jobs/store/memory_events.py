@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from penstock.jobs.events.life import (
     Told,
@@ -115,6 +116,11 @@ class MemoryEvents:
         self._put_definitions(writes)
         if writes.life:
             self._append_life(writes.life, late_life(batch, commit), batch.now, answers)
+        self._note_deleted(writes, answers)
+        for record in writes.streams:
+            kept = self.streams[record.number]
+            assert kept.length <= kept.record.added_count, "what there is was added"
+            assert kept.record.max_deleted_id <= kept.record.last_id, "what is deleted was given"
         answers.first_ids = {number: self.streams[number].first_id for number in shortened}
         if writes.sweep_max:
             answers.swept_count = self._sweep(writes.sweep_max, batch.now)
@@ -168,6 +174,12 @@ class MemoryEvents:
                 shortened.add(trim.stream)
         answers.deletions, answers.trims = deletions, trims
         return shortened
+
+    def _note_deleted(self, writes: EventWrites, answers: EventAnswers) -> None:
+        for deletion, ids in zip(writes.deletions, answers.deletions, strict=True):
+            kept = self.streams[deletion.stream]
+            max_deleted_id = max((kept.record.max_deleted_id, *ids))
+            kept.record = replace(kept.record, max_deleted_id=max_deleted_id)
 
     def _put_pending(self, writes: EventWrites) -> None:
         for number, event_id in writes.acknowledged:

@@ -5,6 +5,7 @@ and how it is opened again.
 """
 
 from tests.store.asking import store as store
+from tests.store.contract_events import *  # noqa: F403
 from tests.store.contract_groups import *  # noqa: F403
 from tests.store.contract_keys import *  # noqa: F403
 from tests.store.contract_listing import *  # noqa: F403

@@ -139,7 +139,7 @@ async def test_a_stream_is_told_of_its_queue_and_another_of_all(store: Store) ->
 
 async def test_an_event_says_what_is_known_of_the_job(store: Store) -> None:
     job = replace(
-        scheduled(a_job(1, key="k\ud800", group="g", tenant="t"), NOW + 5), producer="trigger:t#3"
+        scheduled(a_job(1, key="k", group="g", tenant="t"), NOW + 5), producer="trigger:t#3"
     )
 
     late = await told(store, Batch(now=NOW, submissions=[Submission(job, b"[]")]))
@@ -156,7 +156,7 @@ async def test_an_event_says_what_is_known_of_the_job(store: Store) -> None:
         ("worker", ""),
         ("at", str(NOW)),
         ("due_at", str(NOW + 5)),
-        ("key", "k?"),
+        ("key", "k"),
         ("tenant", "t"),
         ("group", "g"),
         ("producer", "trigger:t#3"),

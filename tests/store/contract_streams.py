@@ -219,6 +219,25 @@ async def test_what_the_same_batch_appends_can_be_deleted(store: Store) -> None:
     assert answers.first_ids == {ONE: (2, 0)}
 
 
+async def test_a_stream_remembers_the_greatest_id_that_was_deleted(
+    shelf: Shelf, store: Store
+) -> None:
+    record = await filled(store, 5)
+
+    await write(store, EventWrites(deletions=[EventDeletion(ONE, ((4, 0), (5, 1)))]))
+    assert (await loaded(shelf)).streams[0] == KeptStream(
+        replace(record, max_deleted_id=(4, 0)), 4, (1, 0)
+    )
+
+    again = await shelf.open()
+    await again.load()
+    deletions = [EventDeletion(ONE, ((3, 0), (1, 0))), EventDeletion(ONE, ((2, 0),))]
+    await write(again, EventWrites(streams=[record], deletions=deletions))
+    assert (await loaded(shelf)).streams[0] == KeptStream(
+        replace(record, max_deleted_id=(3, 0)), 1, (5, 0)
+    )
+
+
 async def test_a_deletion_that_finds_nothing_tells_of_no_first_id(store: Store) -> None:
     record = await filled(store, 1)
 

@@ -4,7 +4,6 @@ import pytest
 
 from penstock.jobs.store.memory import MemoryStore
 from tests.store.contract import *  # noqa: F403
-from tests.store.contract_events import *  # noqa: F403
 
 
 class MemoryShelf:

@@ -9,18 +9,23 @@ import pytest
 from msgspec.structs import replace
 
 from penstock.jobs.model import Job, JobId, QueueName, State, TaskName
+from penstock.jobs.store.event_port import EventSnapshot
 from penstock.jobs.store.port import Batch, JobRecord
 from penstock.jobs.store.sqlite.directory import DATABASE_NAME
 from penstock.jobs.store.sqlite.schema import migrate, read_migrations
 from tests.store.asking import head_of, holders_of, submit
+from tests.store.event_records import a_stream, append, events, found_in
 from tests.store.records import (
     NOW,
     QUEUE,
     a_job,
+    blocked,
+    cancelled,
     claimed,
     completed,
     dead,
     failed_attempt,
+    full_job,
     released,
     retried,
     scheduled,
@@ -29,6 +34,7 @@ from tests.store.records import (
 from tests.store.shelves import SqliteShelf
 
 SCHEMA_1 = Path(__file__).with_name("schema_1.sql")
+SCHEMA_2 = Path(__file__).with_name("schema_2.sql")
 REPORTS = QueueName("reports")
 
 MAIL = replace(a_job(5, queue=REPORTS, rank=-7, key="order-5"), priority=-7, task=TaskName("mail"))
@@ -59,13 +65,16 @@ EXPECTED = [
 ]
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Path:
-    path = tmp_path / DATABASE_NAME
+def make(path: Path, schema: Path) -> Path:
     connection = sqlite3.connect(path)
-    connection.executescript(SCHEMA_1.read_text("utf-8"))
+    connection.executescript(schema.read_text("utf-8"))
     connection.close()
     return path
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    return make(tmp_path / DATABASE_NAME, SCHEMA_1)
 
 
 def dump_of(database: Path) -> list[str]:
@@ -74,6 +83,9 @@ def dump_of(database: Path) -> list[str]:
     lines = [f"version {version}", *connection.iterdump()]
     connection.close()
     return lines
+
+
+# --- schema 1 ------------------------------------------------------------------------------------
 
 
 async def test_every_job_of_schema_1_is_there(database: Path) -> None:
@@ -120,6 +132,47 @@ async def test_jobs_of_schema_1_go_on(database: Path) -> None:
         assert await head_of(store) == [4, 7, 9]
 
 
+# --- schema 2 ------------------------------------------------------------------------------------
+
+FULL = replace(full_job(1), state=State.READY)
+NEXT = blocked(a_job(2, group="customer-3"))
+RUNNING = sized(a_job(3, queue=REPORTS), b"[]")
+STOPPED = cancelled(sized(a_job(4, queue=REPORTS), b"[]"), reason="enough")
+
+
+async def test_every_job_of_schema_2_is_there(tmp_path: Path) -> None:
+    make(tmp_path / DATABASE_NAME, SCHEMA_2)
+
+    async with SqliteShelf(tmp_path) as shelf:
+        store = await shelf.open()
+        snapshot = await store.load(NOW, 0)
+        commit = await store.commit(Batch(records=[JobId(i) for i in range(1, 5)]))
+
+    printed = replace(failed_attempt(claimed(a_job(4))), output="printed")
+    assert list(commit.records.values()) == [
+        record(FULL, b"{}"),
+        record(NEXT, b"[]"),
+        record(released(claimed(RUNNING)), b"[]"),
+        replace(record(STOPPED, b"[]"), failed_attempts=(printed,)),
+    ]
+    assert (snapshot.next_id, snapshot.leases_ended_count) == (5, 1)
+    assert snapshot.settings == {REPORTS: b'{"order": "fair"}'}
+    assert snapshot.events == EventSnapshot()
+
+
+async def test_a_database_of_schema_2_takes_events(tmp_path: Path) -> None:
+    make(tmp_path / DATABASE_NAME, SCHEMA_2)
+
+    async with SqliteShelf(tmp_path) as shelf:
+        store = await shelf.open()
+        await store.load()
+        await append(store, a_stream(), *events(1, 3))
+
+        assert await found_in(store) == events(1, 3)
+
+
+# --- on the way ----------------------------------------------------------------------------------
+
 # Opens a database and dies before the first statement that has a text in it.
 DIE = """
 import os, sqlite3, sys
@@ -143,6 +196,8 @@ ROOT = Path(__file__).resolve().parents[2]
         "INSERT INTO jobs",
         "DROP TABLE",
         "jobs_expiring",
+        "CREATE TABLE events",
+        "INSERT INTO next_event_numbers",
         "user_version",
         "COMMIT",
     ],

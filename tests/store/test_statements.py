@@ -7,7 +7,7 @@ import pytest
 
 from penstock.jobs.store.sqlite.listing import END_OF_PAGE, LIST_JOBS
 from penstock.jobs.store.sqlite.schema import migrate, read_migrations
-from penstock.jobs.store.sqlite.statements import SQL, parse_statements
+from penstock.jobs.store.sqlite.statements import EVENT_SQL, SQL, parse_statements
 from tests.store.test_schema import DATABASE
 
 
@@ -32,9 +32,9 @@ def test_a_name_stands_for_one_statement() -> None:
         parse_statements("-- name: one\nSELECT 1\n-- name: one\nSELECT 2\n")
 
 
-@pytest.mark.parametrize("name", SQL)
-def test_every_statement_suits_the_schema(name: str) -> None:
-    plan_of(SQL[name])
+@pytest.mark.parametrize("statement", [*SQL.values(), *EVENT_SQL.values()], ids=[*SQL, *EVENT_SQL])
+def test_every_statement_suits_the_schema(statement: str) -> None:
+    plan_of(statement)
 
 
 @pytest.mark.parametrize("name", sorted(SQL.keys() - {"select_counts", "end_leases"}))
@@ -148,3 +148,78 @@ def test_loading_counts_from_indexes_alone() -> None:
 
     assert [step for step in plan if "jobs USING INTEGER PRIMARY KEY" in step] == []
     assert len([step for step in plan if "USING" in step and "jobs_" in step]) == 4
+
+
+# --- events --------------------------------------------------------------------------------------
+
+PAIR = "PRIMARY KEY (stream_id=? AND ms=? AND seq=?)"
+RANGE = "PRIMARY KEY (stream_id=? AND (ms,seq)>(?,?) AND (ms,seq)<(?,?))"
+BEFORE = "PRIMARY KEY (stream_id=? AND (ms,seq)<(?,?))"
+OF_GROUP = "PRIMARY KEY (group_id=? AND ms=? AND seq=?)"
+LOADING = {"select_streams", "select_followed_streams", "select_groups", "select_consumers"}
+DEFINITIONS = {"select_triggers", "select_schedules"}
+# Tables of which every row is the answer: of some rows, or wanted one after the other.
+SMALL = ("next_event_numbers", "dropped_", "CONSTANT ROW", "json_each", "(subquery", "asked")
+
+
+@pytest.mark.parametrize("name", sorted(EVENT_SQL.keys() - LOADING - DEFINITIONS))
+def test_no_statement_of_a_commit_reads_all_events(name: str) -> None:
+    plan = plan_of(EVENT_SQL[name])
+
+    scans = [step for step in plan if step.startswith("SCAN")]
+    assert [step for step in scans if not any(small in step for small in SMALL)] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "table", "step"),
+    [
+        ("select_range", "events", RANGE),
+        ("select_range_backwards", "events", RANGE),
+        ("select_picks", "events", PAIR),
+        ("select_fields", "events", PAIR),
+        ("select_known_ids", "events", PAIR),
+        ("delete_events", "events", PAIR),
+        ("delete_events_before", "events", BEFORE),
+        ("select_id_at", "events", BEFORE),
+        ("select_last_id_before", "events", BEFORE),
+        ("select_first_id", "events", "PRIMARY KEY (stream_id=?)"),
+        ("sweep_events", "events", PAIR),
+        ("delete_pending_events", "pending_events", OF_GROUP),
+        ("sweep_pending_events", "pending_events", OF_GROUP),
+        ("select_pending_events", "pending_events", "PRIMARY KEY (group_id=?)"),
+        ("sweep_handled_keys", "handled_keys", "PRIMARY KEY (group_id=? AND key=?)"),
+        ("select_handled_keys", "handled_keys", "PRIMARY KEY (group_id=? AND key=?)"),
+        ("select_published_keys", "published_keys", "PRIMARY KEY (stream_id=? AND key=?)"),
+        (
+            "sweep_handled_keys_over",
+            "handled_keys",
+            "COVERING INDEX handled_keys_over ((remove_at,group_id,key)<(?,?,?))",
+        ),
+        (
+            "sweep_published_keys_over",
+            "published_keys",
+            "COVERING INDEX published_keys_over ((remove_at,stream_id,key)<(?,?,?))",
+        ),
+    ],
+)
+def test_events_are_found_by_their_place(name: str, table: str, step: str) -> None:
+    assert f"SEARCH {table} USING {step}" in plan_of(EVENT_SQL[name])
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "select_range",
+        "select_range_backwards",
+        "select_id_at",
+        "select_last_id_before",
+        "select_first_id",
+        "select_handled_key_over",
+        "select_published_key_over",
+        "select_pending_events",
+        "select_dropped_groups",
+        "select_dropped_streams",
+    ],
+)
+def test_the_order_of_an_index_is_not_sorted_again(name: str) -> None:
+    assert not [step for step in plan_of(EVENT_SQL[name]) if "TEMP B-TREE" in step]

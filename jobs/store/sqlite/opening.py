@@ -45,7 +45,7 @@ _HEADER_APPLICATION_ID_AT: Final = 68
 
 
 # Statements that stay prepared: more than there are, those for many rows in all their sizes.
-PREPARED_STATEMENTS_MAX: Final = 256
+PREPARED_STATEMENTS_MAX: Final = 512
 
 
 def connect(database: Path) -> sqlite3.Connection:

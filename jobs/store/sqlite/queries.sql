@@ -461,6 +461,9 @@ SELECT result FROM results WHERE job_id = ?1
 -- name: count_claimed
 SELECT count(*) FROM jobs INDEXED BY jobs_claimed WHERE state = 2
 
+-- name: select_claimed
+SELECT json_group_array($job) FROM jobs INDEXED BY jobs_claimed WHERE state = 2
+
 -- name: select_groups_of_cancelled
 -- The groups of those whose lease ends and that were told to stop.
 SELECT json_group_array(json_array(queue_id, group_key))

@@ -15,6 +15,7 @@ from penstock.jobs.store.port import (
     JobRecord,
     PositionQuestion,
 )
+from penstock.jobs.store.sqlite.event_reading import answer_about_events, asks_about_events
 from penstock.jobs.store.sqlite.heads import START, head, tail
 from penstock.jobs.store.sqlite.job_rows import decode_jobs
 from penstock.jobs.store.sqlite.listing import list_jobs
@@ -43,6 +44,7 @@ def asks_anything(batch: Batch) -> bool:
         or batch.listings
         or batch.tags
         or batch.sizes
+        or (batch.events is not None and asks_about_events(batch.events))
     )
 
 
@@ -61,6 +63,8 @@ def answer(
     if batch.expiring is not None:
         commit.expiring = _expiring(connection, queues, batch.expiring)
     _answer_about_queues(connection, queues, batch, commit)
+    if batch.events is not None:
+        answer_about_events(connection, batch.events, batch.now, commit.events)
 
 
 def _answer_about_queues(

@@ -1,4 +1,4 @@
-"""The statements of queries.sql by name."""
+"""The statements of queries.sql and event_queries.sql by name."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -30,6 +30,10 @@ def _named(text: str) -> Iterator[tuple[str, str, str]]:
         yield kind, name, "\n".join(lines).strip()
 
 
-SQL: Final = parse_statements(
-    files("penstock.jobs.store.sqlite").joinpath("queries.sql").read_text("utf-8")
-)
+def _read(file_name: str) -> Mapping[str, str]:
+    folder = files("penstock.jobs.store.sqlite")
+    return parse_statements(folder.joinpath(file_name).read_text("utf-8"))
+
+
+SQL: Final = _read("queries.sql")
+EVENT_SQL: Final = _read("event_queries.sql")

@@ -4,6 +4,7 @@ import sqlite3
 from pathlib import Path
 
 from penstock.jobs.model import Instant, JobId
+from penstock.jobs.store.event_port import EventWrites
 from penstock.jobs.store.port import (
     EPOCH,
     Batch,
@@ -16,6 +17,7 @@ from penstock.jobs.store.port import (
 from penstock.jobs.store.sqlite.checkpoints import Checkpoints
 from penstock.jobs.store.sqlite.connection import StoreConnection
 from penstock.jobs.store.sqlite.errors import commit_error, has_no_room, no_room
+from penstock.jobs.store.sqlite.event_loading import load_events
 from penstock.jobs.store.sqlite.job_rows import STATES
 from penstock.jobs.store.sqlite.leases import end_leases
 from penstock.jobs.store.sqlite.queues import QueueNumbers
@@ -23,7 +25,7 @@ from penstock.jobs.store.sqlite.reading import answer, asks_anything
 from penstock.jobs.store.sqlite.reserve import Reserve
 from penstock.jobs.store.sqlite.rows import encode_ids
 from penstock.jobs.store.sqlite.statements import SQL
-from penstock.jobs.store.sqlite.writing import write, writes_anything
+from penstock.jobs.store.sqlite.writing import brings_new, write, writes_anything
 
 
 class SqliteStore:
@@ -61,12 +63,13 @@ class SqliteStore:
     def _commit(self, connection: sqlite3.Connection, batch: Batch) -> Commit:
         if self._failed is not None:
             raise self._failed
-        if batch.submissions and not self._reserve.restore():
+        is_new = brings_new(batch)
+        if is_new and not self._reserve.restore():
             raise self._no_room()
         try:
             return self._commit_once(connection, batch)
         except StoreFull:
-            if not self._make_room(connection) or batch.submissions:
+            if not self._make_room(connection) or is_new:
                 raise
         return self._commit_once(connection, batch)
 
@@ -98,11 +101,13 @@ class SqliteStore:
         if self._checkpoints.is_due:
             self._checkpoints.move(connection)
         connection.execute("BEGIN IMMEDIATE")
-        write(connection, self._queues, batch, commit)
+        event_bytes = write(connection, self._queues, batch, commit)
         answer(connection, self._queues, batch, commit)
         connection.execute("COMMIT")
         self._queues.keep()
-        self._checkpoints.note(changes=_count_changes(batch), blob_bytes=_count_blob_bytes(batch))
+        self._checkpoints.note(
+            changes=_count_changes(batch), blob_bytes=_count_blob_bytes(batch) + event_bytes
+        )
 
     def _load(
         self, connection: sqlite3.Connection, now: Instant, cancelled_keep_ms: int
@@ -122,13 +127,14 @@ class SqliteStore:
             (claimed,) = connection.execute(SQL["count_claimed"]).fetchone()
             if claimed:
                 connection.execute("BEGIN IMMEDIATE")
-                end_leases(connection, self._queues, now, cancelled_keep_ms)
+                event_bytes = end_leases(connection, self._queues, now, cancelled_keep_ms)
                 connection.execute("COMMIT")
-                self._checkpoints.note(changes=claimed, blob_bytes=0)
+                self._checkpoints.note(changes=claimed, blob_bytes=event_bytes)
             counts = connection.execute(SQL["select_counts"]).fetchall()
             self._forget_empty_queues(connection, {queue_id for queue_id, _, _ in counts})
             settings = connection.execute(SQL["select_settings"]).fetchall()
             (next_id,) = connection.execute(SQL["select_next_id"]).fetchone()
+            events = load_events(connection)
         except sqlite3.Error as error:
             raise self._translated(connection, error) from error
         names = self._queues.names
@@ -137,6 +143,7 @@ class SqliteStore:
             counts={(names[queue_id], STATES[code]): count for queue_id, code, count in counts},
             leases_ended_count=claimed,
             settings={names[queue_id]: stored for queue_id, stored in settings},
+            events=events,
         )
 
     def _forget_empty_queues(self, connection: sqlite3.Connection, used: set[int]) -> None:
@@ -185,7 +192,15 @@ def _count_changes(batch: Batch) -> int:
     written = len(batch.submissions) + len(batch.updates) + len(batch.rewrites)
     removed = 0 if batch.removal is None else batch.removal.jobs_max
     purged = sum(purge.jobs_max for purge in batch.purges)
-    return written + len(batch.failed_attempts) + removed + len(batch.forgets) + purged
+    jobs = written + len(batch.failed_attempts) + removed + len(batch.forgets) + purged
+    return jobs if batch.events is None else jobs + _count_event_changes(batch.events)
+
+
+def _count_event_changes(writes: EventWrites) -> int:
+    """Count rows that lie anywhere; others lie close together and are counted by their bytes."""
+    records = len(writes.streams) + len(writes.groups) + len(writes.consumers)
+    keys = len(writes.handled) + len(writes.published)
+    return records + keys + len(writes.triggers) + len(writes.schedules)
 
 
 def _count_blob_bytes(batch: Batch) -> int:

@@ -3,7 +3,9 @@
 import sqlite3
 from typing import Final
 
+from penstock.jobs.events.life import is_life_stream
 from penstock.jobs.store.port import Batch, Commit, Purged
+from penstock.jobs.store.sqlite.event_writing import write_events, writes_any_event
 from penstock.jobs.store.sqlite.groups import find_promoted, groups_of
 from penstock.jobs.store.sqlite.job_rows import rewrite_rows, update_rows
 from penstock.jobs.store.sqlite.many_rows import ManyRows
@@ -30,13 +32,30 @@ def writes_anything(batch: Batch) -> bool:
         or batch.forgets
         or batch.purges
         or batch.settings
+        or (batch.events is not None and writes_any_event(batch.events))
     )
+
+
+def brings_new(batch: Batch) -> bool:
+    """Say whether a batch brings what nobody is waiting for yet: the full disk is not for that.
+
+    The life of jobs is no such thing: it is written with what happens to them.
+    """
+    if batch.submissions:
+        return True
+    if batch.events is None or not batch.events.appended:
+        return False
+    life = {stream.number for stream in batch.events.streams if is_life_stream(stream.name)}
+    return any(number not in life for number, _ in batch.events.appended)
 
 
 def write(
     connection: sqlite3.Connection, queues: QueueNumbers, batch: Batch, commit: Commit
-) -> None:
-    """Write a batch and note in *commit* what became of it."""
+) -> int:
+    """Write a batch and note in *commit* what became of it.
+
+    Return about how many bytes of events were written, or removed.
+    """
     groups: set[Group] = set()  # Those in which somebody's turn may have come.
     if batch.removal is not None or batch.forgets:
         commit.removed = remove(connection, queues, batch.removal, batch.forgets)
@@ -62,6 +81,9 @@ def write(
     if groups:
         commit.promoted = find_promoted(connection, queues, sorted(groups), batch.now)
         _UPDATE_JOBS.execute(connection, update_rows(commit.promoted))
+    if batch.events is None:
+        return 0
+    return write_events(connection, batch, batch.events, commit)
 
 
 def _purge(
