@@ -38,6 +38,10 @@ class ErrorCode(StrEnum):
     FINISHED = "FINISHED"
     NOTEMPTY = "NOTEMPTY"
     QUEUEFULL = "QUEUEFULL"
+    NOGROUP = "NOGROUP"
+    BUSYGROUP = "BUSYGROUP"
+    NOTRIGGER = "NOTRIGGER"
+    NOSCHEDULE = "NOSCHEDULE"
 
 
 @unique
@@ -171,6 +175,26 @@ ERRORS: Final[Mapping[ErrorCode, ErrorMeaning]] = MappingProxyType(
             Outcome.LATER,
             "The queue holds as many jobs or bytes as it may.",
             "Send the request again after the time in the text: `try again in about N ms`.",
+        ),
+        ErrorCode.NOGROUP: ErrorMeaning(
+            _REFUSED,
+            "The stream has no consumer group of this name, or does not exist.",
+            "Make the group with XGROUP CREATE; XINFO GROUPS lists those of a stream.",
+        ),
+        ErrorCode.BUSYGROUP: ErrorMeaning(
+            _REFUSED,
+            "The stream has a consumer group of this name already.",
+            "Read on with it, or move it with XGROUP SETID.",
+        ),
+        ErrorCode.NOTRIGGER: ErrorMeaning(
+            _REFUSED,
+            "There is no trigger of this name.",
+            "Check the name (it is case-sensitive); TRIGGER.LIST shows the triggers there are.",
+        ),
+        ErrorCode.NOSCHEDULE: ErrorMeaning(
+            _REFUSED,
+            "There is no schedule of this name.",
+            "Check the name (it is case-sensitive); CRON.LIST shows the schedules there are.",
         ),
     }
 )

@@ -29,7 +29,8 @@ class Kind(Enum):
     """What an argument may be."""
 
     NAME = "name"  # Of a task, a queue or a tenant.
-    KEY = "key"  # An idempotency key or an ordering group.
+    KEY = "key"  # An idempotency key or an ordering group; of streams all names.
+    ID = "id"  # Of an event.
     CONNECTION = "connection"  # The name that a connection gave itself.
     NUMBER = "number"  # A whole number within a range.
     NUMBERS = "numbers"  # Several of them, with commas between.
@@ -47,10 +48,14 @@ class OptionUse(Enum):
     FREE = "free"  # Behind them, each if one likes.
     NEEDED = "needed"  # Behind them, at least one; they are settings and their values.
     INSTEAD = "instead"  # In their place, the first of them always.
+    FIRST = "first"  # Behind them, one of the first group always.
 
 
 class Parameter(Struct, frozen=True):
-    """An argument known by its place."""
+    """An argument known by its place; with a name of several words, so many of them.
+
+    `keyword` is a word that always stands before it.
+    """
 
     name: str
     kind: Kind
@@ -59,6 +64,7 @@ class Parameter(Struct, frozen=True):
     maximum: int = 0
     optional: bool = False
     multiple: bool = False
+    keyword: str = ""
 
 
 class Option(Struct, frozen=True):
@@ -81,6 +87,18 @@ class Option(Struct, frozen=True):
     words: tuple[str, ...] = ()  # What a word may be.
 
 
+class Keys(Struct, frozen=True):
+    """Which arguments are names of streams, as Redis' clients want to know: keys.
+
+    They are from the first to the last, which counts from the end if it is negative; or, behind
+    a keyword, the first half of all that follow.
+    """
+
+    first: int = 1
+    last: int = 1
+    keyword: str = ""
+
+
 NO_SUBCOMMANDS: Final[Mapping[bytes, "Command"]] = MappingProxyType({})
 
 
@@ -88,7 +106,8 @@ class Command(Struct, frozen=True):
     """A row of the command table.
 
     `arity` counts as Redis does: the command's name included, negative for "at least". `reply`
-    and `reply3` say what RESP2 and RESP3 clients get; one text where both get the same.
+    and `reply3` say what RESP2 and RESP3 clients get; one text where both get the same. Options
+    stand before the parameter at `options_at`, and behind all of them if it is None.
     """
 
     name: str
@@ -103,6 +122,8 @@ class Command(Struct, frozen=True):
     parameters: tuple[Parameter, ...] = ()
     options: tuple[Option, ...] = ()
     option_use: OptionUse = OptionUse.FREE
+    options_at: int | None = None
+    keys: Keys | None = None
     errors: tuple[ErrorCode, ...] = ()
     notes: str = ""
     refusal: str = ""  # The text a command flagged REFUSED is answered with.
@@ -128,14 +149,21 @@ class Command(Struct, frozen=True):
             return [*parts, "setting value [setting value ...]"]
         if self.option_use is OptionUse.INSTEAD:
             parts += ["|", groups.pop(0)]
-        return parts + [f"[{group}]" for group in groups]
+        elif self.option_use is OptionUse.FIRST:
+            parts.append(groups.pop(0))
+        at = len(parts) if self.options_at is None else self.options_at
+        return parts[:at] + [f"[{group}]" for group in groups] + parts[at:]
 
 
 def _written_parameter(parameter: Parameter) -> str:
-    name = parameter.name
-    if parameter.optional:
-        return f"[{name} ...]" if parameter.multiple else f"[{name}]"
-    return f"{name} [{name} ...]" if parameter.multiple else name
+    name = written = parameter.name
+    if parameter.optional and parameter.multiple and not parameter.keyword:
+        return f"[{name} ...]"
+    if parameter.multiple:
+        written = f"{name} [{name} ...]"
+    if parameter.keyword:
+        written = f"{parameter.keyword} {written}"
+    return f"[{written}]" if parameter.optional else written
 
 
 def _written_option(option: Option) -> str:

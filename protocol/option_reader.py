@@ -5,6 +5,7 @@ from typing import Final, TypeAlias
 
 from penstock.config import limits
 from penstock.protocol.errors import ArgumentError
+from penstock.protocol.event_ids import read_id
 from penstock.protocol.grammar import Kind, Option
 from penstock.protocol.values import (
     read_bounded_text,
@@ -132,6 +133,9 @@ def _read_text(option: Option, raw: bytes) -> str:
     match option.kind:
         case Kind.WORD:
             return read_word(raw, option.keyword, option.words)
+        case Kind.ID:
+            read_id(raw)
+            return raw.decode()
         case Kind.TEXT:
             return read_bounded_text(raw, option.keyword, option.maximum)
         case _:

@@ -79,7 +79,7 @@ def parse_submit(arguments: Sequence[bytes]) -> SubmitArguments:
     task = read_name(arguments[1], "task")
     if len(arguments) == 3:
         return SubmitArguments(task, arguments[2])
-    return _submit(task, arguments[2], _SUBMIT.read(arguments, 3))
+    return put_together(task, arguments[2], _SUBMIT.read(arguments, 3))
 
 
 def parse_call(arguments: Sequence[bytes]) -> CallArguments:
@@ -89,10 +89,11 @@ def parse_call(arguments: Sequence[bytes]) -> CallArguments:
         return CallArguments(SubmitArguments(task, arguments[2]))
     given = _CALL.read(arguments, 3)
     wait_ms = given[0].get("WAIT", limits.CALL_WAIT_MS_DEFAULT)
-    return CallArguments(_submit(task, arguments[2], given), wait_ms)
+    return CallArguments(put_together(task, arguments[2], given), wait_ms)
 
 
-def _submit(task: str, payload: bytes, given: Given) -> SubmitArguments:
+def put_together(task: str, payload: bytes, given: Given) -> SubmitArguments:
+    """Make the arguments of a submission of the options that were read, for a trigger's, too."""
     numbers, texts, lists = given
     number, text = numbers.get, texts.get
     basic = (

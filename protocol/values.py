@@ -19,8 +19,9 @@ _SHOWN_CHARACTERS_MAX: Final = 64
 
 _NAME: Final = re.compile(rb"[A-Za-z0-9_.:/@+-]{1,%d}" % limits.NAME_BYTES_MAX)
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f]")
+_INTEGER: Final = re.compile(rb"0|-?[1-9][0-9]{0,18}")
 # Names that were read lately, so that a stream of submissions to a few tasks does not match and
-# decode each again: about a megabyte.
+# decode each again: about a megabyte. Likewise those of streams and their groups.
 _NAMES_CACHED_MAX: Final = 4096
 
 
@@ -51,6 +52,15 @@ def read_number(raw: bytes, what: str, minimum: int, maximum: int, or_else: str 
     raise refused(
         f"{what} must be a whole number from {minimum} to {maximum}{other}, not {shown(raw)}"
     )
+
+
+def read_integer(raw: bytes, otherwise: str = "value is not an integer or out of range") -> int:
+    """Read a whole number of 64 bits as Redis does; it may be negative."""
+    if _INTEGER.fullmatch(raw):
+        number = int(raw)
+        if -INTEGER_MAX - 1 <= number <= INTEGER_MAX:
+            return number
+    raise refused(otherwise)
 
 
 def read_job_id(raw: bytes) -> int:
@@ -99,6 +109,21 @@ def read_key(raw: bytes, what: str = "KEY") -> str:
         f"{what} must be 1 to {limits.KEY_BYTES_MAX} bytes of UTF-8 without control characters, "
         f"not {shown(raw)}"
     )
+
+
+def read_event_name(raw: bytes, what: str) -> str:
+    """Read the name of a stream, a group or a consumer: what a key may be, for they come again."""
+    # Longer arguments must not stay in the cache.
+    name = _cached_event_name(raw) if len(raw) <= limits.KEY_BYTES_MAX else None
+    return read_key(raw, what) if name is None else name
+
+
+@lru_cache(maxsize=_NAMES_CACHED_MAX)
+def _cached_event_name(raw: bytes) -> str | None:
+    try:
+        return read_key(raw)
+    except ArgumentError:
+        return None
 
 
 def read_text(raw: bytes) -> str:
