@@ -10,14 +10,13 @@ from typing import Final, TypeAlias
 
 from msgspec.structs import replace
 
-from penstock.jobs.events.model import Event, EventId, Fields, StreamName, StreamNumber
+from penstock.jobs.events.ids import AUTO, next_id
+from penstock.jobs.events.model import Event, Fields, StreamName, StreamNumber
+from penstock.jobs.events.stream import ALL_JOBS, LIFE_PREFIX
 from penstock.jobs.model import FailedAttempt, Instant, Job, JobId, QueueName, State
 from penstock.jobs.store.event_port import LifeStream
 from penstock.jobs.store.port import Batch, Commit, Purged
 from penstock.jobs.transitions import Cause
-
-LIFE_PREFIX: Final = "jobs:"
-LIFE_OF_ALL: Final = StreamName("jobs:*")
 
 # A transition of a job of this queue, as fields.
 Told: TypeAlias = tuple[QueueName, Fields]
@@ -47,7 +46,7 @@ def is_life_stream(name: StreamName) -> bool:
 def queue_of(name: StreamName) -> QueueName | None:
     """Return of which queue a stream is told; None is all."""
     assert is_life_stream(name)
-    return None if name == LIFE_OF_ALL else QueueName(name.removeprefix(LIFE_PREFIX))
+    return None if name == ALL_JOBS else QueueName(name.removeprefix(LIFE_PREFIX))
 
 
 # --- transitions ---------------------------------------------------------------------------------
@@ -186,12 +185,7 @@ def _append(
     last_id, offset = record.last_id, record.added_count
     events: list[tuple[StreamNumber, Event]] = []
     for fields in told:
-        last_id, offset = _id_after(last_id, now), offset + 1
+        last_id, offset = next_id(last_id, AUTO, now), offset + 1
         events.append((record.number, Event(last_id, offset, fields)))
     record = replace(record, last_id=last_id, added_count=offset)
     return replace(stream, record=record), events
-
-
-def _id_after(last_id: EventId, now: Instant) -> EventId:
-    last_ms, last_sequence = last_id
-    return (now, 0) if now > last_ms else (last_ms, last_sequence + 1)

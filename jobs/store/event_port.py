@@ -53,8 +53,8 @@ class EventDeletion(Struct, frozen=True, gc=False):
 class RangeQuestion(Struct, frozen=True, gc=False):
     """The events of a stream from one id to another, both included, the first ones first.
 
-    At most *events_max*, and not more once *bytes_max* of fields (`event_fields`) are reached; one
-    at least. *backwards* begins with the last.
+    At most *events_max*, and not more once *bytes_max* of fields are reached; one at least.
+    *backwards* begins with the last.
     """
 
     stream: StreamNumber

@@ -4,7 +4,6 @@ from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable
 
 from penstock.jobs.events.model import Event, EventId, StreamRecord
-from penstock.jobs.store.event_fields import encode_fields
 from penstock.jobs.store.event_port import EventTrim, RangeQuestion
 
 
@@ -44,7 +43,7 @@ class MemoryStream:
                 break
             event = self._by_id[self._ids[place]]
             found.append(event)
-            size += len(encode_fields(event.fields))
+            size += event.size
         return found
 
     def to_trim(self, trim: EventTrim) -> tuple[list[EventId], bool]:

@@ -154,7 +154,9 @@ async def test_a_range_has_so_many_events_and_no_more(store: Store, events_max: 
     assert back == expected[::-1][:events_max]
 
 
-@pytest.mark.parametrize(("bytes_max", "count"), [(1, 1), (100, 1), (500, 1), (1500, 2), (9999, 3)])
+@pytest.mark.parametrize(
+    ("bytes_max", "count"), [(1, 1), (1001, 1), (1002, 2), (2002, 2), (2003, 3), (9999, 3)]
+)
 async def test_a_range_ends_once_it_has_so_many_bytes(
     store: Store, bytes_max: int, count: int
 ) -> None:

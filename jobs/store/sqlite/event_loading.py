@@ -3,8 +3,9 @@
 import sqlite3
 from collections.abc import Iterable, Sequence
 
-from penstock.jobs.events.life import LIFE_PREFIX, queue_of
+from penstock.jobs.events.life import queue_of
 from penstock.jobs.events.model import GroupNumber, GroupRecord, PendingEvent, StreamNumber
+from penstock.jobs.events.stream import LIFE_PREFIX
 from penstock.jobs.store.event_port import (
     EventSnapshot,
     KeptStream,

@@ -1,15 +1,16 @@
 """The questions of a batch about events."""
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
-from penstock.jobs.events.model import ID_PART_MAX, Event, EventId, GroupNumber, StreamNumber
+from penstock.jobs.events.ids import predecessor, successor
+from penstock.jobs.events.model import Event, EventId, GroupNumber, StreamNumber
 from penstock.jobs.model import Instant
-from penstock.jobs.store.event_fields import decode_fields
 from penstock.jobs.store.event_port import EventAnswers, EventWrites, PickQuestion, RangeQuestion
 from penstock.jobs.store.sqlite.event_rows import (
     PageRow,
+    decode_fields,
     decode_page,
     decode_places,
     decode_published,
@@ -55,17 +56,19 @@ def _range(connection: sqlite3.Connection, question: RangeQuestion) -> list[Even
         asked = (question.stream, SHARED_BLOB_BYTES_MAX, *first, *last, page_max)
         rows, blob = connection.execute(statement, asked).fetchone()
         page = decode_page(rows)
-        wanted, bytes_left = _up_to(page, bytes_left)
-        found += _events(connection, question.stream, page[:wanted], blob)
-        if len(page) < page_max or len(found) == question.events_max or bytes_left <= 0:
-            return found
-        last_id = found[-1].id
-        if last_id == (first if question.backwards else last):
+        for event in _events(connection, question.stream, page, blob):
+            found.append(event)
+            bytes_left -= event.size
+            if bytes_left <= 0:
+                return found
+        if len(page) < page_max or len(found) == question.events_max:
             return found
         if question.backwards:
-            last = _id_before(last_id)
+            last = predecessor(found[-1].id)
         else:
-            first = _id_after(last_id)
+            first = successor(found[-1].id)
+        if first > last:
+            return found
 
 
 def _picks(connection: sqlite3.Connection, question: PickQuestion) -> Mapping[EventId, Event]:
@@ -79,20 +82,10 @@ def _picks(connection: sqlite3.Connection, question: PickQuestion) -> Mapping[Ev
     return found
 
 
-def _up_to(page: Sequence[PageRow], bytes_max: int) -> tuple[int, int]:
-    """Return how many events of a page reach so many bytes, and how many bytes are left."""
-    for count, (_, _, _, size) in enumerate(page, start=1):
-        bytes_max -= size
-        if bytes_max <= 0:
-            return count, bytes_max
-    return len(page), bytes_max
-
-
 def _events(
     connection: sqlite3.Connection, stream: StreamNumber, page: Iterable[PageRow], blob: bytes
-) -> list[Event]:
-    """Cut the events of a page out of what they share, and read the large ones one by one."""
-    events: list[Event] = []
+) -> Iterator[Event]:
+    """Cut the events of a page out of what they share; a large one is read when it is wanted."""
     shared = memoryview(blob or b"")
     start = 0
     for ms, seq, offset, size in page:
@@ -101,21 +94,9 @@ def _events(
             start += size
         else:
             asked = (stream, ms, seq)
-            fields = decode_fields(
-                connection.execute(EVENT_SQL["select_fields"], asked).fetchone()[0]
-            )
-        events.append(Event((ms, seq), offset, fields))
-    return events
-
-
-def _id_after(event_id: EventId) -> EventId:
-    ms, seq = event_id
-    return (ms, seq + 1) if seq < ID_PART_MAX else (ms + 1, 0)
-
-
-def _id_before(event_id: EventId) -> EventId:
-    ms, seq = event_id
-    return (ms, seq - 1) if seq > 0 else (ms - 1, ID_PART_MAX)
+            (large,) = connection.execute(EVENT_SQL["select_fields"], asked).fetchone()
+            fields = decode_fields(large)
+        yield Event((ms, seq), offset, fields)
 
 
 # --- keys ----------------------------------------------------------------------------------------

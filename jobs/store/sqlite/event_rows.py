@@ -10,6 +10,7 @@ from penstock.jobs.events.model import (
     ConsumerRecord,
     Event,
     EventId,
+    Fields,
     GroupName,
     GroupNumber,
     GroupRecord,
@@ -19,7 +20,6 @@ from penstock.jobs.events.model import (
     StreamRecord,
 )
 from penstock.jobs.model import Instant
-from penstock.jobs.store.event_fields import encode_fields
 from penstock.jobs.store.event_port import HandledKey, PublishedKey
 from penstock.jobs.store.sqlite.job_rows import NO_NUMBER
 from penstock.jobs.store.sqlite.many_rows import Row, Value
@@ -36,6 +36,8 @@ PageRow: TypeAlias = tuple[int, int, int, int]  # Id, offset, length of the fiel
 _FRONT: Final = b"-"
 _POSITION_FIRST: Final = 2
 
+_encode_fields: Final = msgspec.msgpack.Encoder().encode
+_decode_fields: Final = msgspec.msgpack.Decoder(tuple[bytes, ...]).decode
 _encode: Final = msgspec.json.Encoder().encode
 _decode_ids: Final = msgspec.json.Decoder(list[EventId]).decode
 _decode_page: Final = msgspec.json.Decoder(list[PageRow]).decode
@@ -62,7 +64,7 @@ def stream_row(stream: StreamRecord, growth: int) -> Row:
 
 def event_row(number: StreamNumber, event: Event) -> tuple[Row, int]:
     """Return the row of insert_events, and the length of its fields."""
-    blob = encode_fields(event.fields)
+    blob = _encode_fields(event.fields)
     # Copied, as Python's sqlite3 takes longer to bind bytes than a bytearray.
     return (number, *event.id, event.offset, bytearray(blob)), len(blob)
 
@@ -145,6 +147,10 @@ def decode_event_ids(rows: str) -> list[EventId]:
 
 def decode_page(rows: str) -> list[PageRow]:
     return _decode_page(rows)
+
+
+def decode_fields(blob: bytes | memoryview) -> Fields:
+    return _decode_fields(blob)
 
 
 def decode_places(rows: str) -> list[int]:
