@@ -26,10 +26,12 @@ from penstock.jobs.errors import (
     QueueLeaves,
     Refused,
 )
+from penstock.jobs.events.definitions import drop_schedule, put_schedule
+from penstock.jobs.events.undo import UndoLog
 from penstock.jobs.model import Instant, JobId
 from penstock.jobs.policy import SubmitRequest
 from penstock.jobs.retry import JitterSource
-from penstock.jobs.store.event_port import ScheduleRecord
+from penstock.jobs.store.event_port import EventWrites, ScheduleRecord
 from penstock.jobs.timers import Timer, Timers
 
 Undo: TypeAlias = Callable[[], None]
@@ -61,11 +63,13 @@ class Plan(Struct, frozen=True):
 
 
 class RunningTurn(Protocol):
-    """What a turn of the event log must do for schedules."""
+    """What a turn of the event log must have for schedules."""
 
-    def put_schedule(self, record: ScheduleRecord, /) -> None: ...
+    @property
+    def writes(self) -> EventWrites: ...
 
-    def drop_schedule(self, name: str, /) -> None: ...
+    @property
+    def undo_log(self) -> UndoLog: ...
 
 
 class Unrun(Struct, frozen=True):
@@ -192,21 +196,20 @@ class Schedules:
 # --- within a turn -------------------------------------------------------------------------------
 
 
-def set_schedule(turn: RunningTurn, schedules: Schedules, schedule: Schedule, now: Instant) -> Undo:
-    """Let a schedule be, from now on; return the inverse. Raises Invalid, Overloaded."""
-    undo = schedules.set(schedule, now)
-    turn.put_schedule(schedules.plan(schedule.name).record)
-    return undo
+def set_schedule(turn: RunningTurn, schedules: Schedules, schedule: Schedule, now: Instant) -> None:
+    """Let a schedule be, from now on. Raises Invalid, Overloaded."""
+    turn.undo_log.add(schedules.set(schedule, now))
+    put_schedule(turn.writes, schedules.plan(schedule.name).record)
 
 
-def delete_schedule(turn: RunningTurn, schedules: Schedules, name: str) -> Undo | None:
-    """Let a schedule be no more; return the inverse, or None if there was none."""
+def delete_schedule(turn: RunningTurn, schedules: Schedules, name: str) -> bool:
+    """Let a schedule be no more; say whether there was one."""
     try:
-        undo = schedules.delete(name)
+        turn.undo_log.add(schedules.delete(name))
     except NoSchedule:
-        return None
-    turn.drop_schedule(name)
-    return undo
+        return False
+    drop_schedule(turn.writes, name)
+    return True
 
 
 def run_all(
@@ -238,7 +241,8 @@ def run_all(
         waits = len(jobs) < len(decided.runs)
         schedules.restore(after, Instant(now + CRON_RETRY_MS) if waits else None)
         if jobs or not waits:
-            turn.put_schedule(after.record)
+            put_schedule(turn.writes, after.record)
+    turn.undo_log.add(lambda: ran.undo(schedules))
     return ran
 
 

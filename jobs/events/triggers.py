@@ -26,6 +26,7 @@ from penstock.config.limits import (
 )
 from penstock.jobs.errors import Invalid, TooLarge
 from penstock.jobs.events.life import is_life_stream
+from penstock.jobs.events.log import TRIGGER_PREFIX
 from penstock.jobs.events.model import Event, EventId, Fields, GroupName, StreamName
 from penstock.jobs.events.patterns import Pattern
 from penstock.jobs.events.templates import (
@@ -41,8 +42,6 @@ from penstock.jobs.events.templates import (
 from penstock.jobs.job_options import JobOptions, is_group, is_tenant
 from penstock.jobs.model import TaskName
 from penstock.jobs.policy import SubmitRequest
-
-GROUP_PREFIX: Final = "trigger:"  # Of the names of groups that are the cursors of triggers.
 
 _VERSION: Final = 1
 _DIGEST_BYTES: Final = 16
@@ -88,7 +87,7 @@ Firing: TypeAlias = SubmitRequest | NoMatch | TooDeep | Unservable
 
 def group_of(name: str) -> GroupName:
     """Return the group whose cursor is the trigger's."""
-    return GroupName(f"{GROUP_PREFIX}{name}")
+    return GroupName(f"{TRIGGER_PREFIX}{name}")
 
 
 def tenant_template(source: str) -> Template:

@@ -78,13 +78,20 @@ def test_a_time_is_not_its_own_next_one() -> None:
     assert next(expression.before(Instant(at + 1), utc)) == at
 
 
-def test_a_time_that_never_comes_is_not_waited_for() -> None:
-    never = Expression("0 0 30 2 MON")  # Both days are named, so either will do; but ...
+@pytest.mark.parametrize("expression", ["0 0 */30 2 MON#5", "* * */30 2 MON#5"])
+def test_a_time_that_never_comes_is_not_waited_for(expression: str) -> None:
+    """The fifth Monday of a February is its 29th day, and never its first."""
+    never = Expression(expression)
 
-    assert never.next_after(instant("2026-01-01T00:00"), zone_named("UTC")) is not None
+    assert never.next_after(instant("2026-01-01T00:00"), zone_named(BERLIN)) is None
+    assert list(never.before(instant("2026-01-01T00:00"), zone_named(BERLIN))) == []
+
+
+def test_beyond_all_calendars_there_are_no_times() -> None:
     beyond = Instant(240_000_000_000_000)
-    assert never.next_after(beyond, zone_named("UTC")) is None
-    assert list(never.before(beyond, zone_named("UTC"))) == []
+
+    assert Expression(FIXED).next_after(beyond, zone_named(BERLIN)) is None
+    assert list(Expression(FIXED).before(beyond, zone_named(BERLIN))) == []
 
 
 @pytest.mark.parametrize(
@@ -148,6 +155,14 @@ def test_a_fixed_time_that_comes_twice_runs_the_first_time() -> None:
     assert times("30 1 * * *", NEW_YORK, NEW_YORK_BACK, 2) == [
         "11-01T01:30:00-04:00", "11-02T01:30:00-05:00",
     ]  # fmt: skip
+
+
+def test_within_the_hour_that_comes_twice_all_fixed_times_are_past() -> None:
+    within = instant("2026-10-25T01:10")  # 2:10 for the second time.
+
+    last = next(Expression("45 2 * * *").before(within, zone_named(BERLIN)))
+
+    assert written(last, BERLIN) == "2026-10-25T02:45:00+02:00"
 
 
 def test_fixed_times_that_are_left_out_are_one_run() -> None:

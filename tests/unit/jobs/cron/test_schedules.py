@@ -15,9 +15,10 @@ from penstock.jobs.cron.schedules import (
     set_schedule,
 )
 from penstock.jobs.errors import Draining, Invalid, Overloaded, Refused
+from penstock.jobs.events.undo import UndoLog
 from penstock.jobs.model import Instant, JobId
 from penstock.jobs.policy import SubmitRequest
-from penstock.jobs.store.event_port import ScheduleRecord
+from penstock.jobs.store.event_port import EventWrites, ScheduleRecord
 from tests.unit.jobs.cron.plans import DAY, HOUR, MINUTE, NOON, a_schedule, no_jitter
 
 
@@ -26,16 +27,15 @@ class Stage:
 
     def __init__(self, *, schedules_max: int = 10) -> None:
         self.schedules = Schedules(now=NOON, schedules_max=schedules_max)
-        self.written: dict[str, ScheduleRecord | None] = {}
+        self.writes = EventWrites()
+        self.undo_log = UndoLog()
         self.requests: list[SubmitRequest] = []
         self.refusals: dict[int, Refused] = {}  # By how many were submitted before.
         self.unfinished: bool | None = False
 
-    def put_schedule(self, record: ScheduleRecord) -> None:
-        self.written[record.name] = record
-
-    def drop_schedule(self, name: str) -> None:
-        self.written[name] = None
+    @property
+    def written(self) -> list[ScheduleRecord]:
+        return self.writes.schedules
 
     def submit(self, request: SubmitRequest) -> JobId:
         refusal = self.refusals.pop(len(self.requests), None)
@@ -45,7 +45,7 @@ class Stage:
         return JobId(len(self.requests))
 
     def run(self, now: int) -> Ran:
-        self.written.clear()
+        self.writes = EventWrites()
         return run_all(
             self,
             self.schedules,
@@ -76,7 +76,7 @@ def test_a_schedule_is_known_once_it_is_set() -> None:
 
     plan = stage.schedules.plan("tick")
     assert plan.progress.next_at == stage.schedules.next_at() == NOON + MINUTE
-    assert stage.written == {"tick": plan.record}
+    assert stage.written == [plan.record]
     assert stage.schedules.all() == [plan]
     assert len(stage.schedules) == 1
 
@@ -93,14 +93,16 @@ def test_one_of_the_same_name_is_replaced() -> None:
 
 def test_setting_is_undone() -> None:
     stage = Stage()
-    undo_first = set_schedule(stage, stage.schedules, a_schedule(), NOON)
+    set_schedule(stage, stage.schedules, a_schedule(), NOON)
     first = stage.schedules.plan("tick")
+    first_log, stage.undo_log = stage.undo_log, UndoLog()
 
-    set_schedule(stage, stage.schedules, a_schedule("0 * * * *"), NOON)()
+    set_schedule(stage, stage.schedules, a_schedule("0 * * * *"), NOON)
+    stage.undo_log.undo()
     assert stage.schedules.plan("tick") == first
     assert stage.schedules.next_at() == NOON + MINUTE
 
-    undo_first()
+    first_log.undo()
     assert len(stage.schedules) == 0
     assert stage.schedules.next_at() is None
 
@@ -119,27 +121,27 @@ def test_what_is_refused_changes_nothing() -> None:
     with pytest.raises(Invalid):
         set_schedule(stage, stage.schedules, a_schedule(missed_max=0), NOON)
 
-    assert stage.written == {}
+    assert stage.written == []
     assert len(stage.schedules) == 0
 
 
 def test_a_schedule_is_deleted() -> None:
     stage = Stage()
     set_schedule(stage, stage.schedules, a_schedule(), NOON)
+    stage.undo_log = UndoLog()
 
-    undo = delete_schedule(stage, stage.schedules, "tick")
+    assert delete_schedule(stage, stage.schedules, "tick")
 
-    assert undo is not None
-    assert stage.written == {"tick": None}
+    assert (stage.written, stage.writes.dropped_schedules) == ([], ["tick"])
     assert stage.schedules.next_at() is None
-    undo()
+    stage.undo_log.undo()
     assert stage.schedules.next_at() == NOON + MINUTE
 
 
 def test_what_is_not_known_is_said() -> None:
     stage = Stage()
 
-    assert delete_schedule(stage, stage.schedules, "tick") is None
+    assert not delete_schedule(stage, stage.schedules, "tick")
     with pytest.raises(NoSchedule, match="schedule tick is not known"):
         stage.schedules.plan("tick")
 
@@ -155,7 +157,7 @@ def test_a_run_is_submitted_with_how_far_its_schedule_is() -> None:
 
     plan = stage.schedules.plan("tick")
     assert (stage.keys, ran.jobs_count) == ([1], 1)
-    assert stage.written == {"tick": plan.record}
+    assert stage.written == [plan.record]
     assert (plan.progress.last_job_id, plan.progress.last_at) == (1, NOON + MINUTE)
     assert stage.schedules.next_at() == NOON + 2 * MINUTE
 
@@ -165,7 +167,7 @@ def test_what_is_not_due_is_left_alone() -> None:
     set_schedule(stage, stage.schedules, a_schedule(), NOON)
 
     assert stage.run(NOON + MINUTE - 1) == Ran()
-    assert stage.written == {}
+    assert stage.written == []
 
 
 def test_a_turn_that_is_undone_is_done_again() -> None:
@@ -173,7 +175,10 @@ def test_a_turn_that_is_undone_is_done_again() -> None:
     set_schedule(stage, stage.schedules, a_schedule(), NOON)
     before = stage.schedules.plan("tick")
 
-    stage.run(NOON + MINUTE).undo(stage.schedules)
+    stage.undo_log = UndoLog()
+
+    stage.run(NOON + MINUTE)
+    stage.undo_log.undo()
     assert stage.schedules.plan("tick") == before
 
     stage.run(NOON + MINUTE)
@@ -198,7 +203,7 @@ def test_a_run_that_is_refused_for_now_is_tried_again() -> None:
 
     ran = stage.run(NOON + MINUTE)
 
-    assert (ran.jobs_count, ran.unrun, stage.written) == (0, [], {})
+    assert (ran.jobs_count, ran.unrun, stage.written) == (0, [], [])
     assert stage.schedules.next_at() == NOON + MINUTE + CRON_RETRY_MS
     assert "shutting down" in (stage.schedules.plan("tick").progress.last_error or "")
     stage.run(NOON + MINUTE + CRON_RETRY_MS)
@@ -212,7 +217,7 @@ def test_the_rest_of_several_runs_is_tried_again() -> None:
     stage.refusals[1] = Draining()
 
     stage.run(NOON + 3 * HOUR)
-    assert (stage.keys, list(stage.written)) == ([60], ["tick"])
+    assert (stage.keys, len(stage.written)) == ([60], 1)
 
     stage.run(NOON + 3 * HOUR + CRON_RETRY_MS)
     assert stage.keys == [60, 120, 180]
@@ -228,7 +233,7 @@ def test_a_run_that_is_refused_for_ever_is_counted_out() -> None:
     assert ran.unrun == [Unrun("tick", Instant(NOON + MINUTE), "it cannot be")]
     plan = stage.schedules.plan("tick")
     assert (plan.progress.last_error, plan.progress.runs_count) == ("it cannot be", 0)
-    assert stage.written == {"tick": plan.record}
+    assert stage.written == [plan.record]
     assert stage.schedules.next_at() == NOON + 2 * MINUTE
 
 
