@@ -126,6 +126,7 @@ def _trim(draft: Draft, answers: EventAnswers) -> None:
 
 def _cut(stream: Stream, through: EventId) -> None:
     stream.recent.cut(through)
+    stream.appended = [event for event in stream.appended if event.id > through]
     for group in stream.groups.values():
         if group.is_lossy and group.ahead.events:
             group.ahead.cut(through)

@@ -6,6 +6,7 @@ from typing import Final, TypeAlias
 from msgspec import Struct
 
 from penstock.jobs.events.group import Group
+from penstock.jobs.events.ids import successor
 from penstock.jobs.events.model import ID_MAX, ID_MIN, EventId
 
 # Told how many events were removed, once all of a trim is done.
@@ -47,9 +48,13 @@ class Trim(Struct, frozen=True, gc=False):
     removed_count: int = 0
     told: tuple[tuple[TrimTold, int], ...] = ()
 
-    def joined(self, wish: TrimWish, added_count: int) -> "Trim":
-        """Return this and one more wish, which comes when so many events have been added."""
+    def joined(self, wish: TrimWish, added_count: int, last_id: EventId) -> "Trim":
+        """Return this and one more wish, which comes when so many events have been added.
+
+        What is added after *last_id* is none of its business, though it were before its id.
+        """
         gone_count = 0 if wish.length_max is None else added_count - wish.length_max
+        before = ID_MIN if wish.before is None else min(wish.before, successor(last_id))
         events_max = wish.events_max
         if events_max is not None and self.events_max is not None:
             events_max += self.events_max
@@ -57,7 +62,7 @@ class Trim(Struct, frozen=True, gc=False):
             events_max = None
         return Trim(
             max(self.gone_count, gone_count),
-            max(self.before, wish.before or ID_MIN),
+            max(self.before, before),
             events_max,
             self.removed_count,
             self.told,

@@ -168,7 +168,8 @@ class Turn(Draft):
 
     def _trim(self, stream: Stream, wish: TrimWish) -> None:
         self.touch(stream)
-        stream.trim = (stream.trim or _NO_TRIM).joined(wish, stream.added_count)
+        trim = stream.trim or _NO_TRIM
+        stream.trim = trim.joined(wish, stream.added_count, stream.last_id)
         stream.is_trimmed = True
         self.streams.trimming[stream.number] = stream
 
