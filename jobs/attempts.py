@@ -15,6 +15,7 @@ from penstock.config.limits import CANCEL_GRACE_MS, CLAIM_WRITE_MS, LEASE_GRACE_
 from penstock.jobs.changes import Change, Settled
 from penstock.jobs.effects import Overdue, Stop
 from penstock.jobs.errors import AskedToStop, LeaseLost, TooLarge
+from penstock.jobs.events.followed import Followed
 from penstock.jobs.leases import Lease, Leases, Progress
 from penstock.jobs.model import FailedAttempt, Instant, Job, JobId, QueueName
 from penstock.jobs.policy import Policy
@@ -40,12 +41,21 @@ _CANCELLED_BY_WORKER: Final = "its worker cancelled it"
 class Attempts:
     """All attempts that run, and what is to be written of them."""
 
-    __slots__ = ("_first_id", "_leases", "_policy", "_queue", "_unwritten_claims", "changes")
+    __slots__ = (
+        "_first_id",
+        "_leases",
+        "_policy",
+        "_queue",
+        "_unwritten_claims",
+        "changes",
+        "followed",
+    )
 
     def __init__(
         self, policy: Policy, first_id: JobId, queue: Callable[[QueueName], Queue]
     ) -> None:
         """Take the queues by name: their terms say how long to keep what, and when to retry."""
+        self.followed = Followed()
         self._policy = policy
         self._queue = queue
         self._first_id = first_id  # Of this run; smaller ids are of runs before.
@@ -99,11 +109,11 @@ class Attempts:
     def grant(self, job: Job, claimant: Claimant, now: Instant) -> Job:
         """Begin the next attempt of a job; return its record."""
         # The last run may have given out a number that was not written: nobody gets it again,
-        # and the number given now is written at once.
+        # and the number given now is written at once. So is a claim that somebody wants to see.
         is_of_this_run = job.id >= self._first_id
         claimed = with_claim(job, now, skipped=0 if is_of_this_run else 1)
         self._leases.grant(claimed, claimant.consumer, claimant.worker, now)
-        if is_of_this_run:
+        if is_of_this_run and not self.followed.covers(job.queue):
             self._unwritten_claims[job.id] = claimed
         else:
             self.changes.append(Change(Cause.CLAIM, claimed))

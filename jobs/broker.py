@@ -85,6 +85,7 @@ class Broker:
         self._ready = Ready(bounds, book.terms)
         self._schedule = Schedule(bounds.schedule_jobs_max)
         self._attempts = Attempts(policy, snapshot.next_id, self._ready.queue)
+        self.followed = self._attempts.followed
         self.revisions = Revisions(self._ready, self._schedule, self._attempts)
         self.administration = Administration(
             book, self._ready, self.revisions, self._attempts.running_by_tenant

@@ -222,6 +222,11 @@ class Revisions:
         self._ready.forget_window(queue)
         self._schedule.clear()
 
+    def before(self, job_id: JobId) -> Job | None:
+        """Return a job that is being changed as it is until then."""
+        revision = self._by_job.get(job_id)
+        return None if revision is None else revision.before
+
     def moved(self, job: Job) -> bool:
         """Take note that a job came into another state; say whether it is being changed."""
         revision = self._by_job.get(job.id)

@@ -62,9 +62,20 @@ TRANSITIONS: Final[Mapping[tuple[State | None, Cause], State]] = {
     (State.EXPIRED, Cause.REJOIN): State.BLOCKED,
 }
 
+_ONLY_BEFORE: Final[Mapping[Cause, State | None]] = {
+    cause: next(state for state, other in TRANSITIONS if other is cause)
+    for cause in Cause
+    if sum(other is cause for _, other in TRANSITIONS) == 1
+}
+
 
 def next_state(state: State | None, cause: Cause) -> State:
     """Return the state that *cause* leads to; None is the state of a job that is not there yet."""
     after = TRANSITIONS.get((state, cause))
     assert after is not None, f"{cause} cannot happen to a job that is {state}"
     return after
+
+
+def state_before(cause: Cause) -> State | None:
+    """Return the one state in which *cause* happens to a job; None if there are several."""
+    return _ONLY_BEFORE.get(cause)

@@ -96,7 +96,7 @@ async def serve(settings: Settings, clock: Clock) -> None:
     async with _open_store(settings) as store, _signals() as stop_requested:
         snapshot = await store.load(clock.now_ms(), settings.result_keep_ms)
         broker = Broker(snapshot, _policy(settings), defaults=_queue_defaults(settings))
-        engine = Engine(store, broker, clock, Random())
+        engine = Engine(store, broker, clock, Random(), snapshot.events)
         connections = Connections(clock, settings.connections_max)
         status = ServerStatus(
             _version(), clock.monotonic(), settings.listen.port, _data(settings), disk

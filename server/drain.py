@@ -70,6 +70,7 @@ class Drain(Struct, frozen=True):
 
     async def _reply(self) -> None:
         self.engine.broker.end_waits()
+        self.engine.events.log.end_reads()
         self.engine.pump()
         for connection in self.connections:
             connection.close_when_answered()

@@ -23,11 +23,15 @@ from penstock.config.limits import (
 from penstock.jobs.broker import Broker
 from penstock.jobs.effects import Delivery, Effect, Finish, Overdue, RoomAgain, Stop
 from penstock.jobs.errors import LeaseLost
+from penstock.jobs.events.readers import Served
 from penstock.jobs.model import Instant, JobId
 from penstock.jobs.outcomes import Outcome
+from penstock.jobs.store.event_batches import EventBatches
+from penstock.jobs.store.event_port import EventSnapshot
 from penstock.jobs.store.journal import Journal
 from penstock.jobs.store.port import ExpiringQuestion, Removal, Store, StoreError
 from penstock.jobs.waits import Claim, Claimant, ConsumerId, Waiter
+from penstock.server.blocked_reads import Encoder
 from penstock.server.chores import Chores
 from penstock.server.clock import Clock
 from penstock.server.job_log import JobLog
@@ -35,6 +39,7 @@ from penstock.server.queue_chores import QueueChores
 
 _log = structlog.get_logger("penstock.engine")
 
+_NO_EVENTS = EventSnapshot()
 _NEVER = Instant(2**63 - 1)
 
 
@@ -52,6 +57,12 @@ class WaitReply(Protocol):
     def finish(self, waiter: Waiter, outcome: Outcome) -> None: ...
 
 
+class ReadReply(Protocol):
+    """The token of a reader of streams: where its events go."""
+
+    def serve(self, served: Served, encoder: Encoder) -> None: ...
+
+
 class RoomReply(Protocol):
     """The token of a submission that waits for room in its queue."""
 
@@ -67,13 +78,21 @@ EndWorker = Callable[[ConsumerId, str], bool]
 class Engine:
     """One broker, its journal, and the loop's timer."""
 
-    def __init__(self, store: Store, broker: Broker, clock: Clock, random: Random) -> None:
+    def __init__(
+        self,
+        store: Store,
+        broker: Broker,
+        clock: Clock,
+        random: Random,
+        events: EventSnapshot = _NO_EVENTS,
+    ) -> None:
         self.broker = broker
         self.clock = clock
         self.random = random
+        self.events = EventBatches(broker, events, now=clock.now_ms(), jitter=random.random)
         self.journal = Journal(
             store,
-            broker,
+            self.events,
             now=clock.now_ms,
             seconds=clock.monotonic,
             committed=self._after_commit,
@@ -172,6 +191,7 @@ class Engine:
         if step_ms:
             _log.warning("the system's clock was set; delays follow it, leases do not", ms=step_ms)
             self.broker.clock_stepped(step_ms)
+            self.events.clock_stepped(step_ms, self.clock.now_ms())
             self._timer_at += step_ms
             self.pump()
 
@@ -208,6 +228,8 @@ class Engine:
             self.queue_chores.see_to(name)
         if broker.has_questions:
             self.journal.wake()
+        if served := self.events.log.take_served():
+            self._serve(served)
         if broker.losses:
             losses, broker.losses = broker.losses, []
             for change in losses:
@@ -215,6 +237,12 @@ class Engine:
         self._set_timer()
         if broker.draining and not broker.claimed_count:
             self.all_given_back.set()
+
+    def _serve(self, served: Sequence[Served]) -> None:
+        encoder = Encoder()
+        for each in served:
+            reply: ReadReply = each.reader.token  # type: ignore[assignment]
+            reply.serve(each, encoder)
 
     def _perform(self, effect: Effect) -> None:
         # The core does not know what tokens are; those of this server are these.
@@ -294,7 +322,8 @@ class Engine:
     def _set_timer(self) -> None:
         """See to a tick no later than the broker needs it; an early one is harmless."""
         now = self.clock.now_ms()
-        at = self.broker.next_at(now)
+        ats = (self.broker.next_at(now), self.events.next_at())
+        at = min((at for at in ats if at is not None), default=None)
         if at is None:
             return
         if self._timer is not None:
@@ -307,7 +336,9 @@ class Engine:
 
     def _tick(self) -> None:
         self._timer = None
-        self.broker.tick(self.clock.now_ms())
+        now = self.clock.now_ms()
+        self.broker.tick(now)
+        self.events.tick(now)
         self.pump()
 
 

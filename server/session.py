@@ -7,7 +7,7 @@ shapes the reply. The handlers stand in the `*_commands.py` files beside this on
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 from msgspec import Struct, field
 
@@ -23,6 +23,7 @@ from penstock.protocol.errors import ArgumentError, ErrorCode
 from penstock.protocol.grammar import Flag
 from penstock.protocol.replies import QUEUED, cancel_push, error
 from penstock.protocol.requests import RequestParser
+from penstock.server.blocked_reads import BlockedRead
 from penstock.server.disk import DiskState
 from penstock.server.engine import Engine
 from penstock.server.responses import ResponseQueue, Slot
@@ -69,6 +70,9 @@ class WaitsForRoom(Protocol):
     def give_up(self) -> None: ...
 
 
+Waiting: TypeAlias = Claimant | Waiter | WaitsForRoom | BlockedRead
+
+
 Handler = Callable[["Session", list[bytes]], None]
 
 
@@ -100,7 +104,7 @@ class Session:
         # A worker process of our own: it is ended before its jobs are given to others.
         self.worker_name: str | None = None
         self.worker_lost: Callable[[str], None] | None = None
-        self._waiting: dict[Claimant | Waiter | WaitsForRoom, None] = {}
+        self._waiting: dict[Waiting, None] = {}
         # Jobs that are to stop and of which the peer has not been told that it holds them.
         self._early_stops: dict[JobId, Stop] = {}
         self.unauthenticated_since = context.engine.clock.monotonic()
@@ -178,10 +182,10 @@ class Session:
 
     # --- those who wait ------------------------------------------------------------------------
 
-    def now_waits(self, waiting: Claimant | Waiter | WaitsForRoom) -> None:
+    def now_waits(self, waiting: Waiting) -> None:
         self._waiting[waiting] = None
 
-    def waits_no_more(self, waiting: Claimant | Waiter | WaitsForRoom) -> None:
+    def waits_no_more(self, waiting: Waiting) -> None:
         self._waiting.pop(waiting, None)
 
     @property
@@ -208,12 +212,14 @@ class Session:
             self.responses.push(cancel_push(stop.job_id, stop.attempt))
 
     def stop_claims(self) -> None:
-        """Answer parked claims with nothing, and all later ones."""
+        """Answer parked claims and reads with nothing, and all later ones."""
         self.is_retired = True
         broker = self.engine.broker
         for waiting in list(self._waiting):
             if isinstance(waiting, Claimant):
                 broker.end_claim(waiting)
+            elif isinstance(waiting, BlockedRead):
+                waiting.end()
 
     def close(self) -> None:
         """End all waits of this connection, and take back what it had claimed."""

@@ -38,7 +38,7 @@ from penstock.jobs.policy import SubmitRequest
 from penstock.jobs.store.event_port import EventWrites
 
 # Takes a job into the turn's batch. Raises Refused.
-Submit: TypeAlias = Callable[[SubmitRequest], None]
+Submit: TypeAlias = Callable[[SubmitRequest], object]
 
 # Refusals that pass: the event is kept for later. Any other is for ever.
 _PASSING: Final = (DiskLow, Draining, Overloaded, QueueFull, QueueLeaves)

@@ -28,11 +28,11 @@ from penstock.config.limits import (
     GATHER_TURNS_MAX,
     LIST_READS,
 )
-from penstock.jobs.broker import Broker
 from penstock.jobs.changes import Change, SettingsChange
 from penstock.jobs.counters import JournalCounters
 from penstock.jobs.model import FailedAttempt, Instant, Job, JobId
 from penstock.jobs.queue_settings import encode_settings
+from penstock.jobs.store.event_batches import EventBatches
 from penstock.jobs.store.port import (
     Batch,
     Commit,
@@ -105,7 +105,7 @@ class Journal:
     def __init__(
         self,
         store: Store,
-        broker: Broker,
+        events: EventBatches,
         *,
         now: Callable[[], Instant],
         seconds: Callable[[], float],
@@ -114,12 +114,15 @@ class Journal:
         run_changes: int = BATCH_RUN_CHANGES,
         gather_turns: int = GATHER_TURNS_MAX,
     ) -> None:
-        """Take the two clocks (wall and monotonic), and whom to call after each commit.
+        """Take what decides about events, with the broker, and the two clocks (wall and monotonic).
 
-        How it pauses and how much it divides its work are arguments for the sake of tests.
+        *committed* is called after each commit. How it pauses and how much it divides its work are
+        arguments for the sake of tests.
         """
         self._store = store
-        self._broker = broker
+        self._broker = events.broker
+        self.events = events
+        events.wake = self.wake
         self._now = now
         self._seconds = seconds
         self._committed = committed
@@ -236,9 +239,10 @@ class Journal:
     @property
     def is_congested(self) -> bool:
         """Say whether so much waits that no more should be read from clients."""
-        if len(self._runs) * self._run_changes > BATCH_CHANGES_MAX:
+        if len(self._runs) * self._run_changes + len(self.events) > BATCH_CHANGES_MAX:
             return True
-        return sum([run.bytes_count for run in self._runs]) > BATCH_BYTES_MAX
+        bytes_count = sum([run.bytes_count for run in self._runs])
+        return bytes_count + self.events.bytes_count > BATCH_BYTES_MAX
 
     def _asked(self, reads_count: int) -> Questions:
         """Return where to put a question that reads so much."""
@@ -316,6 +320,7 @@ class Journal:
                     _tell_all(pending, error)
                 for questions in list(self._pages):
                     questions.tell(error)
+                self.events.tell(error)
                 self._committed()
                 raise
             if not self._wake.is_set():
@@ -328,7 +333,7 @@ class Journal:
         """
         seen = -1
         for _ in range(self._gather_turns):
-            count = self._runs[-1].changes_count
+            count = self._runs[-1].changes_count + len(self.events)
             if count == seen:
                 break
             seen = count
@@ -352,8 +357,11 @@ class Journal:
         batch = _batch_of(taken, self._now())
         if batch.removal is None and taken.removal is not None:
             self.remove_finished(taken.removal)
+        self._add_events(taken, batch)
         self._broker.ask(batch)
         if not _is_worth_a_commit(batch):
+            if self.events.applied(Commit()):
+                self._committed()
             return
         started = self._seconds()
         try:
@@ -369,6 +377,12 @@ class Journal:
                 self.counters.commit_seconds.observe(self._last_commit_at - started)
                 self.counters.batch_changes.observe(changes_count)
             self._apply(taken, batch, commit)
+
+    def _add_events(self, taken: Pending, batch: Batch, *, is_full: bool = False) -> None:
+        """Have decided what the batch holds of events, with the jobs that triggers submit."""
+        submitted = self.events.fill(batch, taken.changes, is_full=is_full)
+        taken.submissions += submitted
+        batch.submissions += [submission for submission, _ in submitted]
 
     def _apply(self, taken: Pending, batch: Batch, commit: Commit) -> None:
         broker = self._broker
@@ -398,6 +412,7 @@ class Journal:
                 all_told=len(commit.expiring) < batch.expiring.jobs_max,
                 now=self._now(),
             )
+        self.events.applied(commit)
         taken.questions.answer(commit)
         broker.match(self._now())
         self._committed()
@@ -418,15 +433,18 @@ class Journal:
     async def _refuse(self, taken: Pending, batch: Batch, error: StoreFull) -> None:
         """Refuse submissions for want of room, and still try everything else."""
         self.counters.full += 1
+        self.events.refuse(error)
         refused, taken.submissions = taken.submissions, []
         batch = self._without_submissions(taken, batch)
         for submission, submission_settled in refused:
             self._broker.withdraw(submission)
             submission_settled(error)
+        self._add_events(taken, batch, is_full=True)
         self._committed()
         try:
             commit = await self._store.commit(batch)
         except StoreFull as still_full:
+            self.events.give_up(still_full)
             self._undo(taken, still_full)
             await self._only_read(taken, _without_writes(batch))
             await self._pause(FULL_PAUSE_SECONDS)
@@ -502,6 +520,7 @@ def _without_writes(batch: Batch) -> Batch:
         forgets=[],
         purges=[],
         settings=[],
+        events=None,
     )
 
 

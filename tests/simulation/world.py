@@ -16,6 +16,7 @@ from penstock.jobs.effects import Delivery, Effect, Finish, Overdue, RoomAgain, 
 from penstock.jobs.model import FINISHED, Instant, Job, JobId, QueueName, State
 from penstock.jobs.policy import Policy
 from penstock.jobs.queue import Queue
+from penstock.jobs.store.event_batches import EventBatches
 from penstock.jobs.store.journal import Journal
 from penstock.jobs.store.memory import MemoryStore
 from penstock.jobs.store.port import StoreError, StoreFailed
@@ -147,7 +148,7 @@ class World:
         self.workers.restarted()
         self.journal = Journal(
             self.store,
-            self.broker,
+            EventBatches(self.broker),
             now=lambda: self.now,
             seconds=lambda: self.now / 1000,
             committed=self._pump,

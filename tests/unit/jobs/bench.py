@@ -11,6 +11,7 @@ from penstock.jobs.bounds import Bounds
 from penstock.jobs.broker import Broker
 from penstock.jobs.model import Job, JobId, State
 from penstock.jobs.policy import Policy, SubmitRequest
+from penstock.jobs.store.event_batches import EventBatches
 from penstock.jobs.store.journal import Journal
 from penstock.jobs.store.memory import MemoryStore
 from penstock.jobs.store.port import (
@@ -110,7 +111,7 @@ class Bench:
         self.pause: Callable[[], Awaitable[None]] = anyio.lowlevel.checkpoint
         self.journal = Journal(
             store,
-            self.broker,
+            EventBatches(self.broker),
             now=lambda: self.now,
             seconds=lambda: self.now / 1000,
             committed=self._committed,

@@ -16,6 +16,7 @@ from penstock.jobs.policy import Policy, SubmitRequest
 from penstock.jobs.queue import Queue
 from penstock.jobs.retry import Failure
 from penstock.jobs.revisions import Cancelling
+from penstock.jobs.store.event_batches import EventBatches
 from penstock.jobs.store.journal import Journal
 from penstock.jobs.store.memory import MemoryStore
 from penstock.jobs.store.port import (
@@ -103,7 +104,7 @@ class Shop:
         self.delivered: list[Job] = []  # To those who waited.
         self.journal = Journal(
             store,
-            self.broker,
+            EventBatches(self.broker),
             now=lambda: self.now,
             seconds=lambda: self.now / 1000,
             committed=self.pump,

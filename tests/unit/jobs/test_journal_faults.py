@@ -11,6 +11,7 @@ from penstock.jobs.bounds import Bounds
 from penstock.jobs.broker import Broker
 from penstock.jobs.model import Instant, JobId, State
 from penstock.jobs.policy import Policy
+from penstock.jobs.store.event_batches import EventBatches
 from penstock.jobs.store.journal import Journal
 from penstock.jobs.store.memory import MemoryStore
 from penstock.jobs.store.port import (
@@ -270,7 +271,9 @@ async def test_a_rest_that_fails_stops_the_journal_after_telling_all() -> None:
     store = TiredStore()
     broker = Broker(await store.load(), Policy())
     now = Instant(NOW + 5000)
-    journal = Journal(store, broker, now=lambda: now, seconds=lambda: 0.0, committed=lambda: None)
+    journal = Journal(
+        store, EventBatches(broker), now=lambda: now, seconds=lambda: 0.0, committed=lambda: None
+    )
     told: list[object] = []
     store.resting = lambda: journal.submit(broker.submit(request(), now), told.append)
     journal.rest_after(0.0)
