@@ -25,7 +25,7 @@ def next_events(
     stream, position = group.stream, group.last_delivered_id
     if position >= stream.last_id:
         return ()
-    if stream.deleting_id is not None:
+    if stream.is_deleting:
         raise Unsettled
     if stream.is_trimmed and group.is_lossy and not before_trims:
         raise Unsettled

@@ -28,7 +28,10 @@ from penstock.jobs.store.event_port import (
     EventWrites,
     HandledKey,
     PickQuestion,
+    PublishedKey,
     RangeQuestion,
+    ScheduleRecord,
+    TriggerRecord,
 )
 
 T = TypeVar("T")
@@ -57,13 +60,13 @@ class Draft:
     """
 
     __slots__ = (
+        "asked_keys",
         "bounds",
         "deleting",
         "ended_trims",
         "fetches",
         "fills",
-        "groups",
-        "handled",
+        "handled_keys",
         "life",
         "made_groups",
         "made_streams",
@@ -71,13 +74,17 @@ class Draft:
         "now",
         "parked",
         "picks",
+        "published",
         "readers",
         "reads_bytes",
+        "schedule_records",
         "served",
         "stirred",
         "streams",
         "taken",
         "touched",
+        "touched_groups",
+        "trigger_records",
         "trimmed",
         "undo_log",
         "waking",
@@ -95,12 +102,18 @@ class Draft:
         self.undo_log = UndoLog()
         self.touched: list[Stream] = []
         self.marked: dict[StreamNumber, Stream] = {}  # Not changed, but asked about.
-        self.groups: list[Group] = []
+        self.touched_groups: list[Group] = []
         # Numbers that the store does not know yet.
         self.made_streams: set[StreamNumber] = set()
         self.made_groups: set[GroupNumber] = set()
         self.life: dict[StreamNumber, Stream] = {}  # What the store itself may append to.
-        self.handled: dict[tuple[GroupNumber, str], HandledKey] = {}
+        # Business keys: what was confirmed and published, and what the store is asked about.
+        self.handled_keys: dict[tuple[GroupNumber, str], HandledKey] = {}
+        self.asked_keys: set[tuple[GroupNumber, str]] = set()
+        self.published: dict[tuple[StreamNumber, str], PublishedKey] = {}
+        # Definitions by name; None is dropped.
+        self.trigger_records: dict[str, TriggerRecord | None] = {}
+        self.schedule_records: dict[str, ScheduleRecord | None] = {}
         # Readers: those that were parked, those that were served, and what they are to be told.
         self.parked: list[Reader] = []
         self.taken: list[Reader] = []
@@ -144,7 +157,7 @@ class Draft:
         """Save a group before it is changed."""
         if group.before is None:
             group.before = group.state()
-            self.groups.append(group)
+            self.touched_groups.append(group)
 
     def make_stream(self, name: StreamName) -> Stream:
         """Make a stream that is not there. Raises Overloaded."""
@@ -185,6 +198,7 @@ class Draft:
         )
         self.fetches.append(Fetch(self.ask_range(question), group, question))
         group.is_fetching = True
+        self.marked[stream.number] = stream
 
     def fetch_if_cheap(self, group: Group, after: EventId) -> None:
         """Have them read if there is room for it in this commit."""
@@ -218,6 +232,7 @@ class Draft:
         self._weigh(len(ids) * self.bounds.event_bytes_max)
         self.writes.picks.append(PickQuestion(stream.number, ids))
         self.picks.append(stream)
+        self.marked[stream.number] = stream
 
     def _weigh(self, bytes_max: int) -> None:
         if self.reads_bytes and self.reads_bytes + bytes_max > self.bounds.reads_bytes_max:

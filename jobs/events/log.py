@@ -11,6 +11,7 @@ from typing import Final, TypeAlias
 
 from msgspec import Struct
 
+from penstock.config.limits import SWEEP_EVERY_MS
 from penstock.jobs.errors import Refused
 from penstock.jobs.events import settling
 from penstock.jobs.events.bounds import EventBounds
@@ -18,6 +19,7 @@ from penstock.jobs.events.draft import Later
 from penstock.jobs.events.group import Group
 from penstock.jobs.events.model import GroupName, StreamName
 from penstock.jobs.events.readers import Reader, Readers, Served
+from penstock.jobs.events.retention import overdue
 from penstock.jobs.events.stream import Stream
 from penstock.jobs.events.streams import Streams
 from penstock.jobs.events.turn import Turn
@@ -79,17 +81,30 @@ class EventLog:
         self._turn = None
         self._served += settling.undo(turn)
 
+    def announce(self, stream: StreamName, key: str) -> None:
+        """Have the store asked about a key before a request to publish under it is decided."""
+        self._streams.publications.want(stream, key)
+
     @property
     def wants_turn(self) -> bool:
         """Say whether there is something to do that nobody asks for."""
         streams = self._streams
-        if self._readers.waking or streams.trimming or streams.stale or streams.is_sweeping:
+        if self._readers.waking or streams.trimming or streams.overdue or streams.is_sweeping:
             return True
         return any(self._has_trigger(name) for name in streams.stirred)
 
     def _has_trigger(self, name: StreamName) -> bool:
         stream = self._streams.by_name.get(name)
         return stream is not None and any(map(_is_triggers, stream.groups))
+
+    def housekeep(self, now: Instant) -> None:
+        """Note which streams have more than they are to keep, and what may be swept."""
+        for stream in self._streams.by_name.values():
+            if overdue(stream, now) is not None:
+                self._streams.overdue[stream.number] = stream
+        if self._streams.by_name and now >= self._streams.next_sweep_at:
+            self._streams.is_sweeping = True
+            self._streams.next_sweep_at = Instant(now + SWEEP_EVERY_MS)
 
     # --- readers -------------------------------------------------------------------------------
 

@@ -81,12 +81,33 @@ def destroy_group(draft: Draft, name: StreamName, group: GroupName) -> bool:
 
 def forget_group(draft: Draft, group: Group) -> None:
     """Write nothing more for a group that goes, and end the reads that wait for its events."""
-    for key in [key for key in draft.handled if key[0] == group.number]:
-        del draft.handled[key]
+    for key in [key for key in draft.handled_keys if key[0] == group.number]:
+        del draft.handled_keys[key]
     why = NoGroupToRead(group.stream.name, group.name)
     refused = draft.readers.refuse(group.stream.name, group.name, why)
     draft.taken += (served.reader for served in refused)
     draft.served += refused
+
+
+def drop_stream(draft: Draft, stream: Stream) -> None:
+    """Remove a stream with its groups; nothing more is written for it in this turn."""
+    streams, number = draft.streams, stream.number
+    order = list(streams.by_name)
+    streams.remove(stream)
+    draft.undo_log.add(lambda: streams.put_back(stream, order))
+    if stream.trim is not None:
+        draft.touch(stream)
+        draft.ended_trims.append(stream)
+        del streams.trimming[number]
+        draft.undo_log.add(lambda: streams.trimming.setdefault(number, stream))
+    if number not in draft.made_streams:
+        draft.writes.dropped_streams.append(number)
+    if stream.appended:
+        draft.writes.appended = [kept for kept in draft.writes.appended if kept[0] != number]
+    for key in [key for key in draft.published if key[0] == number]:
+        del draft.published[key]
+    for group in stream.groups.values():
+        forget_group(draft, group)
 
 
 def create_consumer(

@@ -233,8 +233,8 @@ def find_events(
         Unsettled: some are not in memory, and are being read.
     """
     stream = group.stream
-    if ids and (stream.deleting_id is not None or (stream.is_trimmed and group.is_lossy)):
-        raise Unsettled
+    if ids:
+        check_is_settled(group)
     found: dict[EventId, Event | None] = {}
     unknown: list[EventId] = []
     for event_id in ids:
@@ -246,3 +246,10 @@ def find_events(
         draft.pick(stream, tuple(unknown))
         raise Unsettled
     return found
+
+
+def check_is_settled(group: Group) -> None:
+    """See that nothing is removed in this turn of what a group was given. Raises Unsettled."""
+    stream = group.stream
+    if stream.is_deleting or (stream.is_trimmed and group.is_lossy):
+        raise Unsettled

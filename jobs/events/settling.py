@@ -27,16 +27,17 @@ def apply(draft: Draft, answers: EventAnswers) -> list[Served]:
                 stream.recent.extend(stream.appended, draft.bounds)
                 streams.recents.changed(stream.recent)
             served += draft.readers.wake(stream.name, stream.appended)
-        if stream.deleting_id is not None and stream.deleting_id > stream.max_deleted_id:
-            streams.stale[stream.number] = stream
-        else:
-            streams.stale.pop(stream.number, None)
         stream.end_turn()
-    for group in draft.groups:
+    for group in draft.touched_groups:
         group.keep()
     _take_reads(draft, answers)
+    asked = draft.writes.were_published
+    streams.publications.take(dict(zip(asked, answers.were_published, strict=True)))
+    streams.publications.forget(draft.published)
     if draft.writes.sweep_max and answers.swept_count < draft.writes.sweep_max:
         streams.is_sweeping = False
+    if draft.writes.dropped_streams or draft.writes.dropped_groups:
+        streams.is_sweeping = True
     end(draft)
     return served
 
@@ -49,7 +50,7 @@ def undo(draft: Draft) -> list[Served]:
         stream.undo()
         if stream.trim is None:
             streams.trimming.pop(stream.number, None)
-    for group in draft.groups:
+    for group in draft.touched_groups:
         group.undo()
     readers.waking = {**draft.waking, **readers.waking}
     streams.stirred = {**draft.stirred, **streams.stirred}

@@ -16,9 +16,8 @@ from penstock.jobs.events.model import (
 )
 from penstock.jobs.events.recent import Recent, after_id, from_id
 from penstock.jobs.events.trimming import Trim
-from penstock.jobs.model import QueueName
 
-LIFE_PREFIX: Final = "jobs:"
+LIFE_PREFIX: Final = "jobs:"  # Of streams that tell of the life of jobs.
 ALL_JOBS: Final = StreamName("jobs:*")
 
 
@@ -46,11 +45,12 @@ class Stream:
         "age_ms_max",
         "appended",
         "before",
-        "deleting_id",
         "first_id",
         "groups",
         "is_asked",
+        "is_deleting",
         "is_filling",
+        "is_life",
         "is_trim_alone",
         "is_trimmed",
         "last_id",
@@ -67,6 +67,7 @@ class Stream:
     def __init__(self, record: StreamRecord, length: int = 0, first_id: EventId | None = None):
         self.number = record.number
         self.name = record.name
+        self.is_life = record.name.startswith(LIFE_PREFIX)
         self.last_id = record.last_id
         self.added_count = record.added_count
         self.max_deleted_id = record.max_deleted_id
@@ -82,27 +83,16 @@ class Stream:
         # Of the turn that is open.
         self.before: StreamState | None = None  # None while it has changed nothing.
         self.appended: list[Event] = []
-        self.deleting_id: EventId | None = None  # The greatest that is to be deleted.
+        self.is_deleting = False
         self.is_trimmed = False
         self.is_trim_alone = False  # Somebody is to be told how much was trimmed.
         self.is_asked = False  # A reply is read from the store, which nothing may change any more.
         self.is_filling = False
 
     @property
-    def is_life(self) -> bool:
-        """Say whether it tells of the life of jobs."""
-        return self.name.startswith(LIFE_PREFIX)
-
-    @property
-    def queue(self) -> QueueName | None:
-        """The queue whose jobs it tells of; None for all."""
-        assert self.is_life
-        return None if self.name == ALL_JOBS else QueueName(self.name.removeprefix(LIFE_PREFIX))
-
-    @property
     def is_unsettled(self) -> bool:
         """Say whether events are being removed: how many, the store will tell."""
-        return self.is_trimmed or self.deleting_id is not None
+        return self.is_trimmed or self.is_deleting
 
     @property
     def last_event_id(self) -> EventId | None:
@@ -117,16 +107,12 @@ class Stream:
         return bool(self.length) and not self.appended and not self.recent.events
 
     def record(self) -> StreamRecord:
-        """Return its record. What is being deleted counts as deleted until the store has told."""
-        deleted_id = self.max_deleted_id
-        if self.deleting_id is not None and self.deleting_id > deleted_id:
-            deleted_id = self.deleting_id
         return StreamRecord(
             self.number,
             self.name,
             self.last_id,
             self.added_count,
-            deleted_id,
+            self.max_deleted_id,
             self.length_max,
             self.age_ms_max,
         )
@@ -193,7 +179,7 @@ class Stream:
         self.before = None
         if self.appended:
             self.appended = []
-        self.deleting_id = None
+        self.is_deleting = False
         self.is_trimmed = False
         self.is_trim_alone = False
         self.is_asked = False

@@ -1,5 +1,7 @@
 """All streams of one server, by name and by number."""
 
+from collections.abc import Sequence
+
 from penstock.jobs.errors import Overloaded
 from penstock.jobs.events.bounds import EventBounds
 from penstock.jobs.events.budget import Budget
@@ -14,7 +16,9 @@ from penstock.jobs.events.model import (
     StreamRecord,
 )
 from penstock.jobs.events.pending import PendingTotal
+from penstock.jobs.events.publications import Publications
 from penstock.jobs.events.stream import Stream
+from penstock.jobs.model import Instant
 from penstock.jobs.store.event_port import EventSnapshot
 
 
@@ -29,10 +33,12 @@ class Streams:
         "by_name",
         "by_number",
         "is_sweeping",
+        "next_sweep_at",
+        "overdue",
         "pending",
         "picked",
+        "publications",
         "recents",
-        "stale",
         "stirred",
         "trimming",
     )
@@ -46,13 +52,15 @@ class Streams:
         self.pending = PendingTotal()
         self.recents = Budget(bounds.recent_total_bytes_max)
         self.aheads = Budget(bounds.ahead_total_bytes_max)
+        self.publications = Publications()
         self.picked: dict[Stream, None] = {}  # Streams that have picked events.
         # What is to be done with the next turns: streams of which events are still to be removed,
-        # whose records are to be written again, and that were given events by the store itself.
+        # that have more than they are to keep, and that were given events by the store itself.
         self.trimming: dict[StreamNumber, Stream] = {}
-        self.stale: dict[StreamNumber, Stream] = {}
+        self.overdue: dict[StreamNumber, Stream] = {}
         self.stirred: dict[StreamName, None] = {}
         self.is_sweeping = snapshot.has_sweepings
+        self.next_sweep_at = Instant(0)
         self._restore(snapshot)
 
     def _restore(self, snapshot: EventSnapshot) -> None:
@@ -95,10 +103,18 @@ class Streams:
         for group in stream.groups.values():
             group.pending.come_back()
 
+    def put_back(self, stream: Stream, order: Sequence[StreamName]) -> None:
+        """Let a stream in again, in its old place."""
+        self.put(stream)
+        by_name = {name: self.by_name[name] for name in order}
+        self.by_name.clear()
+        self.by_name.update(by_name)
+
     def remove(self, stream: Stream) -> None:
         del self.by_name[stream.name]
         del self.by_number[stream.number]
         self.recents.forget(stream.recent)
+        self.overdue.pop(stream.number, None)
         for group in stream.groups.values():
             group.pending.leave()
             self.aheads.forget(group.ahead)

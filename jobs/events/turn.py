@@ -6,11 +6,30 @@ or unsettled, has changed nothing.
 
 from collections.abc import Collection, Mapping, Sequence
 
-from penstock.jobs.events import membership, reading, writing
+from msgspec import UNSET, UnsetType
+
+from penstock.config.limits import PUBLISH_KEEP_MS_DEFAULT
+from penstock.jobs.events import claims, information, membership, reading, writing
+from penstock.jobs.events.claims import ClaimWish, PendingSummary
 from penstock.jobs.events.delivery import move_cursor, next_events
 from penstock.jobs.events.draft import Draft, Later, known
-from penstock.jobs.events.errors import ServersStream, Unsettled
+from penstock.jobs.events.errors import (
+    AddedBelowLength,
+    IdBelowDeleted,
+    IdBelowLast,
+    NoStream,
+    OffsetsOnlyGrow,
+    ServersStream,
+    Unsettled,
+)
 from penstock.jobs.events.ids import AUTO, IdWish, Last, New, next_id
+from penstock.jobs.events.information import (
+    ConsumerInfo,
+    GroupInfo,
+    StreamDetails,
+    StreamInfo,
+)
+from penstock.jobs.events.life import is_life_stream
 from penstock.jobs.events.model import (
     ID_MIN,
     ConsumerName,
@@ -18,13 +37,21 @@ from penstock.jobs.events.model import (
     EventId,
     Fields,
     GroupName,
+    PendingEvent,
     StreamName,
 )
 from penstock.jobs.events.readers import Reader
 from penstock.jobs.events.reading import Given
-from penstock.jobs.events.stream import LIFE_PREFIX, Stream
+from penstock.jobs.events.stream import Stream
 from penstock.jobs.events.trimming import Trim, TrimTold, TrimWish
-from penstock.jobs.store.event_port import EventDeletion
+from penstock.jobs.model import Instant
+from penstock.jobs.store.event_port import (
+    EventDeletion,
+    HandledKey,
+    PublishedKey,
+    ScheduleRecord,
+    TriggerRecord,
+)
 
 _NO_TRIM = Trim()
 
@@ -52,7 +79,7 @@ class Turn(Draft):
         """
         found = self.streams.by_name.get(stream)
         if found is None:
-            if stream.startswith(LIFE_PREFIX):
+            if is_life_stream(stream):
                 raise ServersStream(stream)
             if not makes_stream:
                 return None
@@ -65,6 +92,39 @@ class Turn(Draft):
         event_id = self._append(found, fields, id)
         if trim is not None:
             self._trim(found, trim)
+        return event_id
+
+    def publish(
+        self,
+        stream: StreamName,
+        key: str,
+        fields: Fields,
+        keep_ms: int = PUBLISH_KEEP_MS_DEFAULT,
+    ) -> EventId:
+        """Append an event unless that was done under this key; return its id, or the first one's.
+
+        Raises:
+            IdsExhausted, ServersStream, Overloaded, Unsettled: nothing happened.
+        """
+        found = self.find_stream(stream)
+        if is_life_stream(stream):
+            raise ServersStream(stream)
+        if found is None:
+            found = self.make_stream(stream)
+        published_key = found.number, key
+        if published_key in self.published:
+            return self.published[published_key].id
+        if found.number not in self.made_streams:
+            try:
+                event_id = self.streams.publications.answer(published_key)
+            except KeyError:
+                self.streams.publications.want(stream, key)
+                raise Unsettled from None
+            if event_id is not None:
+                return event_id
+        event_id = self._append(found, fields, AUTO)
+        remove_at = Instant(self.now + keep_ms)
+        self.published[published_key] = PublishedKey(found.number, key, event_id, remove_at)
         return event_id
 
     def append_life(self, stream: StreamName, fields: Fields) -> EventId:
@@ -133,13 +193,48 @@ class Turn(Draft):
         if found.is_trimmed or found.is_asked:
             raise Unsettled
         self.touch(found)
-        found.deleting_id = (
-            max(there) if found.deleting_id is None else max(found.deleting_id, *there)
-        )
+        found.is_deleting = True
         index = len(self.deleting)
         self.deleting.append(found)
         self.writes.deletions.append(EventDeletion(found.number, there))
         return lambda answers: len(answers.deletions[index])
+
+    def set_id(
+        self,
+        stream: StreamName,
+        last_id: EventId,
+        added_count: int | None = None,
+        max_deleted_id: EventId | None = None,
+    ) -> None:
+        """Set what of a stream's record Redis lets be set; offsets only grow.
+
+        Raises:
+            NoStream, ServersStream, IdBelowLast, IdBelowDeleted, AddedBelowLength,
+            OffsetsOnlyGrow, Unsettled: nothing happened.
+        """
+        found = self.the_stream(stream)
+        if found.is_life:
+            raise ServersStream(stream)
+        if found.is_unsettled:
+            raise Unsettled
+        if found.is_cold:
+            self.fill(found)
+            raise Unsettled
+        deleted_id = found.max_deleted_id if max_deleted_id is None else max_deleted_id
+        if last_id < (found.last_event_id or ID_MIN):
+            raise IdBelowLast
+        if last_id < deleted_id:
+            raise IdBelowDeleted
+        if added_count is not None:
+            if added_count < found.length:
+                raise AddedBelowLength
+            if added_count < found.added_count:
+                raise OffsetsOnlyGrow(found.added_count)
+        self.touch(found)
+        found.last_id = last_id
+        found.max_deleted_id = deleted_id
+        if added_count is not None:
+            found.added_count = added_count
 
     # --- trimming ------------------------------------------------------------------------------
 
@@ -164,7 +259,7 @@ class Turn(Draft):
         found.is_trim_alone = True
 
     def _may_trim(self, stream: Stream) -> bool:
-        return not (stream.is_asked or stream.is_trim_alone or stream.deleting_id is not None)
+        return not (stream.is_asked or stream.is_trim_alone or stream.is_deleting)
 
     def _trim(self, stream: Stream, wish: TrimWish) -> None:
         self.touch(stream)
@@ -172,6 +267,71 @@ class Turn(Draft):
         stream.trim = trim.joined(wish, stream.added_count, stream.last_id)
         stream.is_trimmed = True
         self.streams.trimming[stream.number] = stream
+
+    def configure(
+        self,
+        stream: StreamName,
+        *,
+        length_max: int | UnsetType | None = UNSET,
+        age_ms_max: int | UnsetType | None = UNSET,
+    ) -> None:
+        """Set what a stream is trimmed to in the background; None is no bound.
+
+        A stream that is not there is made. Raises Overloaded.
+        """
+        found = self.find_stream(stream) or self.make_stream(stream)
+        self.touch(found)
+        if length_max is not UNSET:
+            found.length_max = length_max
+        if age_ms_max is not UNSET:
+            found.age_ms_max = age_ms_max
+
+    # --- streams -------------------------------------------------------------------------------
+
+    def the_stream(self, stream: StreamName) -> Stream:
+        """Return a stream. Raises NoStream."""
+        found = self.find_stream(stream)
+        if found is None:
+            raise NoStream
+        return found
+
+    def exists(self, stream: StreamName) -> bool:
+        return stream in self.streams.by_name
+
+    def names(self) -> list[StreamName]:
+        return list(self.streams.by_name)
+
+    def drop(self, stream: StreamName) -> bool:
+        """Remove a stream with its groups and all; say whether it was there.
+
+        Raises:
+            Unsettled: something about it is being asked in this turn.
+        """
+        found = self.find_stream(stream)
+        if found is None:
+            return False
+        if found.is_deleting or found.number in self.marked:
+            raise Unsettled
+        membership.drop_stream(self, found)
+        return True
+
+    def describe(self, stream: StreamName) -> Later[StreamInfo]:
+        """Say what is known of a stream. Raises NoStream, Unsettled."""
+        return information.describe(self, self.the_stream(stream))
+
+    def describe_full(self, stream: StreamName, events_max: int) -> Later[StreamDetails]:
+        """Say all about a stream, with so many events of each kind. Raises NoStream, Unsettled."""
+        return information.describe_full(self, self.the_stream(stream), events_max)
+
+    def groups(self, stream: StreamName) -> list[GroupInfo]:
+        """Say what is known of the groups of a stream. Raises NoStream, Unsettled."""
+        groups = information.groups_of(self.the_stream(stream))
+        return [information.describe_group(group) for group in groups]
+
+    def consumers(self, stream: StreamName, group: GroupName) -> list[ConsumerInfo]:
+        """Say what is known of the consumers of a group. Raises NoStream, NoGroup."""
+        self.the_stream(stream)
+        return information.describe_consumers(membership.the_group(self, stream, group))
 
     # --- groups --------------------------------------------------------------------------------
 
@@ -274,6 +434,102 @@ class Turn(Draft):
             self.wake_group(found)  # There may be room again.
         return count
 
+    # --- what is pending -----------------------------------------------------------------------
+
+    def pending_summary(self, stream: StreamName, group: GroupName) -> PendingSummary:
+        """Say how much is pending for a group, and for whom. Raises NoGroupToAsk."""
+        return claims.summary(claims.group_to_ask(self, stream, group))
+
+    def pending_range(
+        self,
+        stream: StreamName,
+        group: GroupName,
+        first: EventId,
+        last: EventId,
+        events_max: int,
+        *,
+        consumer: ConsumerName | None = None,
+        idle_ms: int = 0,
+    ) -> list[PendingEvent]:
+        """Return what has been pending for some time. Raises NoGroupToAsk."""
+        return claims.pending_of(
+            claims.group_to_ask(self, stream, group),
+            first,
+            last,
+            min(events_max, self.bounds.range_events_max),
+            consumer=consumer,
+            until=Instant(self.now - idle_ms),
+        )
+
+    def claim(
+        self,
+        stream: StreamName,
+        group: GroupName,
+        consumer: ConsumerName,
+        ids: Sequence[EventId],
+        wish: ClaimWish,
+    ) -> Later[Sequence[Event]]:
+        """Take pending events over; return those that were taken.
+
+        Raises:
+            NoGroupToAsk, Overloaded, Unsettled: nothing happened.
+        """
+        found = claims.group_to_ask(self, stream, group)
+        return known(claims.claim(self, found, consumer, ids, wish))
+
+    def auto_claim(
+        self,
+        stream: StreamName,
+        group: GroupName,
+        consumer: ConsumerName,
+        *,
+        idle_ms: int,
+        start: EventId,
+        events_max: int,
+        just_id: bool,
+    ) -> tuple[EventId, Later[Sequence[Event]], Later[Sequence[EventId]]]:
+        """Take over what has been pending for some time.
+
+        Returns where to go on (0-0 at the end), what was taken, and the ids of what was pending
+        and is not there any more.
+
+        Raises:
+            NoGroupToAsk, Overloaded, Unsettled: nothing happened.
+        """
+        go_on, claimed, gone = claims.auto_claim(
+            self,
+            claims.group_to_ask(self, stream, group),
+            consumer,
+            idle_ms=idle_ms,
+            start=start,
+            events_max=events_max,
+            just_id=just_id,
+        )
+        return go_on, known(claimed), known(gone)
+
+    # --- business keys -------------------------------------------------------------------------
+
+    def handled(self, stream: StreamName, group: GroupName, key: str) -> Later[bool]:
+        """Say whether a group has dealt with a key. Raises NoGroupToAsk."""
+        found = claims.group_to_ask(self, stream, group)
+        handled_key = found.number, key
+        if handled_key in self.handled_keys:
+            return known(True)
+        self.asked_keys.add(handled_key)
+        self.marked[found.stream.number] = found.stream
+        self.writes.were_handled.append(handled_key)
+        index = len(self.writes.were_handled) - 1
+        return lambda answers: answers.were_handled[index]
+
+    def confirm(self, stream: StreamName, group: GroupName, key: str, keep_ms: int) -> None:
+        """Note that a group has dealt with a key. Raises NoGroupToAsk, Unsettled."""
+        found = claims.group_to_ask(self, stream, group)
+        handled_key = found.number, key
+        if handled_key in self.asked_keys:
+            raise Unsettled
+        remove_at = Instant(self.now + keep_ms)
+        self.handled_keys[handled_key] = HandledKey(found.number, key, remove_at)
+
     # --- triggers ------------------------------------------------------------------------------
 
     @property
@@ -300,6 +556,18 @@ class Turn(Draft):
             NoStreamForGroup, NoGroup: there is no such group.
         """
         move_cursor(self, membership.the_group(self, stream, group), event_id, offset)
+
+    def put_trigger(self, record: TriggerRecord) -> None:
+        self.trigger_records[record.name] = record
+
+    def drop_trigger(self, name: str) -> None:
+        self.trigger_records[name] = None
+
+    def put_schedule(self, record: ScheduleRecord) -> None:
+        self.schedule_records[record.name] = record
+
+    def drop_schedule(self, name: str) -> None:
+        self.schedule_records[name] = None
 
     # --- the end -------------------------------------------------------------------------------
 

@@ -3,39 +3,82 @@
 from penstock.jobs.events.delivery import serve_readers
 from penstock.jobs.events.draft import Draft
 from penstock.jobs.events.group import Group
+from penstock.jobs.events.life import queue_of
+from penstock.jobs.events.retention import overdue
 from penstock.jobs.events.stream import Stream
-from penstock.jobs.events.trimming import floor_of
+from penstock.jobs.events.trimming import Trim, floor_of
 from penstock.jobs.store.event_port import EventTrim, LifeStream
 
 
 def finish(draft: Draft) -> None:
     """Serve waiting readers of groups, go on with trims, and write all that was changed."""
     serve_readers(draft)
+    _join_overdue(draft)
     for stream in list(draft.streams.trimming.values()):
         _trim(draft, stream)
     writes, streams = draft.writes, draft.streams
-    for stream in list(streams.stale.values()):
-        draft.touch(stream)
-    for group in draft.groups:
+    for group in draft.touched_groups:
         if _is_there(draft, group):
             _write_group(draft, group)
     # After the trims, which touch streams too.
     writes.streams += [
         stream.record() for stream in draft.touched if stream.number in streams.by_number
     ]
-    writes.handled += draft.handled.values()
+    _write_keys(draft)
+    _write_definitions(draft)
     for life_stream in draft.life.values():
         if life_stream.number in streams.by_number:
-            writes.life.append(LifeStream(life_stream.record(), life_stream.queue))
+            writes.life.append(LifeStream(life_stream.record(), queue_of(life_stream.name)))
     if streams.is_sweeping:
         writes.sweep_max = draft.bounds.sweep_rows_max
+
+
+def _write_keys(draft: Draft) -> None:
+    """Write business keys, and ask about those that are published under next."""
+    writes, publications = draft.writes, draft.streams.publications
+    writes.handled += draft.handled_keys.values()
+    writes.published += draft.published.values()
+    for name, key in publications.take_wanted():
+        stream = draft.find_stream(name)
+        if stream is not None:
+            asked = stream.number, key
+            if not publications.is_known(asked) and asked not in draft.published:
+                writes.were_published.append(asked)
+
+
+def _write_definitions(draft: Draft) -> None:
+    writes = draft.writes
+    for name, trigger in draft.trigger_records.items():
+        if trigger is None:
+            writes.dropped_triggers.append(name)
+        else:
+            writes.triggers.append(trigger)
+    for name, schedule in draft.schedule_records.items():
+        if schedule is None:
+            writes.dropped_schedules.append(name)
+        else:
+            writes.schedules.append(schedule)
+
+
+def _join_overdue(draft: Draft) -> None:
+    """Begin to trim streams that have more than they are to keep."""
+    streams = draft.streams
+    for stream in streams.overdue.values():
+        if stream.is_unsettled or stream.trim is not None:
+            continue  # It is looked at again by and by.
+        wish = overdue(stream, draft.now)
+        if wish is not None:
+            draft.touch(stream)
+            stream.trim = Trim().joined(wish, stream.added_count)
+            streams.trimming[stream.number] = stream
+    streams.overdue.clear()
 
 
 def _trim(draft: Draft, stream: Stream) -> None:
     """Write what of a trim is done with this turn."""
     trim = stream.trim
     assert trim is not None
-    if stream.deleting_id is not None:
+    if stream.is_deleting:
         return  # How many are left to trim is not known before the deletion is done.
     floor = floor_of(stream.groups.values())
     count = max(0, trim.gone_count - (stream.added_count - stream.length))

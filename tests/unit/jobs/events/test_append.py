@@ -14,10 +14,10 @@ def test_an_event_is_written_with_its_id_and_its_offset() -> None:
 
     [event_id] = desk.append()
 
-    [(number, event)] = [(n, e) for n, es in desk.shelf.events.items() for e in es.values()]
+    [event] = desk.shelf.events(S)
     assert event_id == event.id == (NOW, 0)
     assert (event.offset, event.fields) == (1, FIELDS)
-    record = desk.shelf.streams[number]
+    record = desk.shelf.record(S)
     assert (record.name, record.last_id, record.added_count) == (S, event_id, 1)
 
 
@@ -27,15 +27,14 @@ def test_events_of_one_millisecond_differ_in_their_sequence() -> None:
     ids = [*desk.append(), *desk.append()]
 
     assert ids == [(NOW, 0), (NOW, 1)]
-    [events] = desk.shelf.events.values()
-    assert [event.offset for event in events.values()] == [1, 2]
+    assert [event.offset for event in desk.shelf.events(S)] == [1, 2]
 
 
 def test_a_stream_that_is_not_there_may_be_left_alone() -> None:
     desk = Desk()
 
     assert desk.do(lambda turn: turn.append(S, FIELDS, makes_stream=False)) is None
-    assert (desk.shelf.streams, desk.log.streams) == ({}, {})
+    assert (desk.shelf.names, desk.log.streams) == ([], {})
 
 
 def test_a_refused_event_leaves_no_trace() -> None:
@@ -55,7 +54,7 @@ def test_a_refused_first_event_makes_no_stream() -> None:
     with pytest.raises(IdMustBePositive):
         desk.append((0, 0))
 
-    assert (desk.shelf.streams, desk.log.streams) == ({}, {})
+    assert (desk.shelf.names, desk.log.streams) == ([], {})
 
 
 def test_nobody_writes_of_the_life_of_jobs_but_the_server() -> None:
@@ -105,8 +104,7 @@ def test_an_undone_turn_leaves_no_event_and_no_stream() -> None:
 
     assert desk.log.streams == {}
     assert desk.append((1, 0)) == [(1, 0)]
-    [events] = desk.shelf.events.values()
-    assert [event.offset for event in events.values()] == [1]
+    assert [event.offset for event in desk.shelf.events(S)] == [1]
 
 
 def test_offsets_go_on_after_a_restart() -> None:
@@ -116,6 +114,5 @@ def test_offsets_go_on_after_a_restart() -> None:
     desk = desk.restart()
     desk.append()
 
-    [events] = desk.shelf.events.values()
-    assert [event.offset for event in events.values()] == [1, 2, 3]
+    assert [event.offset for event in desk.shelf.events(S)] == [1, 2, 3]
     assert desk.length() == 3

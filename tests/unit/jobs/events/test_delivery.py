@@ -13,8 +13,7 @@ SMALL = with_bounds(recent_events_max=2, ahead_events_max=4)
 
 
 def pending(desk: Desk) -> list[PendingEvent]:
-    [entries] = desk.shelf.pending.values()
-    return [entries[event_id] for event_id in sorted(entries)]
+    return desk.shelf.pending(S, G)
 
 
 @pytest.mark.parametrize("bounds", [SMALL, with_bounds()], ids=["store", "memory"])
@@ -42,7 +41,7 @@ def test_what_is_given_is_pending_for_its_consumer() -> None:
         PendingEvent((1, 0), C, NOW, 1),
         PendingEvent((2, 0), D, NOW, 1),
     ]
-    [group] = desk.shelf.groups.values()
+    group = desk.shelf.group(S, G)
     assert (group.last_delivered_id, group.read_count) == ((2, 0), 2)
 
 
@@ -177,7 +176,7 @@ def test_a_consumer_is_known_once_it_has_asked() -> None:
 
     desk.given()
 
-    [consumer] = desk.shelf.consumers.values()
+    [consumer] = desk.shelf.consumers(S, G)
     assert (consumer.name, consumer.seen_at, consumer.active_at) == (C, NOW, None)
 
 

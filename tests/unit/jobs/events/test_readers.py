@@ -314,11 +314,12 @@ def test_what_the_store_appended_is_given_to_all_who_wait() -> None:
     )
     desk.park(waiting)
     turn = desk.begin()
-    number = desk.log.streams[life].number
     turn.expect_life(life)
-    desk.shelf.late = [(number, Event((7, 0), 1, FIELDS))]
+    turn.finish()
+    answers = desk.shelf.commit(turn.writes, desk.now)
+    answers.late = [(desk.log.streams[life].number, Event((7, 0), 1, FIELDS))]
 
-    desk.commit(turn)
+    desk.log.applied(turn, answers)
 
     assert [served_ids(one) for one in desk.log.take_served()] == [[(7, 0)]]
     assert desk.log.wants_turn
