@@ -16,17 +16,19 @@ def apply(draft: Draft, answers: EventAnswers) -> list[Served]:
     streams = draft.streams
     _append_late(draft, answers)
     _delete(draft, answers)
-    _trim(draft, answers)
-    for number, first_id in answers.first_ids.items():
-        if (stream := streams.by_number.get(number)) is not None:
-            stream.first_id = first_id
     served = draft.served
     for stream in draft.touched:
         if stream.appended:
             if stream.number in streams.by_number:
                 stream.recent.extend(stream.appended, draft.bounds)
                 streams.recents.changed(stream.recent)
+            # They are given also what is trimmed by the same commit: it was there before.
             served += draft.readers.wake(stream.name, stream.appended)
+    _trim(draft, answers)
+    for number, first_id in answers.first_ids.items():
+        if number in streams.by_number:
+            streams.by_number[number].first_id = first_id
+    for stream in draft.touched:
         stream.end_turn()
     for group in draft.touched_groups:
         group.keep()
@@ -127,7 +129,6 @@ def _trim(draft: Draft, answers: EventAnswers) -> None:
 
 def _cut(stream: Stream, through: EventId) -> None:
     stream.recent.cut(through)
-    stream.appended = [event for event in stream.appended if event.id > through]
     for group in stream.groups.values():
         if group.is_lossy and group.ahead.events:
             group.ahead.cut(through)

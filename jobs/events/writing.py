@@ -69,7 +69,7 @@ def _join_overdue(draft: Draft) -> None:
         wish = overdue(stream, draft.now)
         if wish is not None:
             draft.touch(stream)
-            stream.trim = Trim().joined(wish, stream.added_count)
+            stream.trim = Trim().joined(wish, stream.added_count, stream.last_id)
             streams.trimming[stream.number] = stream
     streams.overdue.clear()
 
