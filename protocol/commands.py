@@ -9,10 +9,14 @@ from typing import Final
 
 from penstock.config import limits
 from penstock.protocol.connection_commands import CONNECTION_COMMANDS
+from penstock.protocol.cron_commands import CRON_COMMANDS
 from penstock.protocol.errors import ArgumentError, ErrorCode
 from penstock.protocol.grammar import Command, Flag
+from penstock.protocol.group_commands import GROUP_COMMANDS
 from penstock.protocol.job_commands import JOB_COMMANDS
 from penstock.protocol.queue_commands import QUEUE_COMMANDS
+from penstock.protocol.stream_commands import STREAM_COMMANDS
+from penstock.protocol.trigger_commands import TRIGGER_COMMANDS
 from penstock.protocol.worker_commands import WORKER_COMMANDS
 
 __all__ = [
@@ -29,7 +33,16 @@ __all__ = [
 COMMANDS: Final[Mapping[bytes, Command]] = MappingProxyType(
     {
         command.name.encode(): command
-        for command in (*JOB_COMMANDS, *WORKER_COMMANDS, *QUEUE_COMMANDS, *CONNECTION_COMMANDS)
+        for command in (
+            *JOB_COMMANDS,
+            *WORKER_COMMANDS,
+            *QUEUE_COMMANDS,
+            *STREAM_COMMANDS,
+            *GROUP_COMMANDS,
+            *TRIGGER_COMMANDS,
+            *CRON_COMMANDS,
+            *CONNECTION_COMMANDS,
+        )
     }
 )
 

@@ -1,11 +1,10 @@
 """The command table, second part: what Redis' clients send about the connection and the server."""
 
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Final
 
 from penstock.protocol.errors import ErrorCode
 from penstock.protocol.grammar import Command, Flag, Kind, Option, Parameter
+from penstock.protocol.subcommands import keyed
 
 _SINCE: Final = "0.1.0"
 _OK: Final = "Simple string: OK."
@@ -48,15 +47,7 @@ def _subcommand(
     )
 
 
-def _keyed(*commands: Command) -> Mapping[bytes, Command]:
-    container = commands[0].name.partition("|")[0]
-    shown = _subcommand(f"{container}|HELP", 2, "List the subcommands.", "Array of simple strings.")
-    return MappingProxyType(
-        {command.name.partition("|")[2].encode(): command for command in (*commands, shown)}
-    )
-
-
-_CLIENT: Final = _keyed(
+_CLIENT: Final = keyed(
     _subcommand("CLIENT|ID", 2, "Give the connection's number.", "Integer."),
     _subcommand("CLIENT|INFO", 2, "Describe this connection.", _TEXT_REPLY, _TEXT_REPLY3),
     _subcommand(
@@ -116,7 +107,7 @@ _CLIENT: Final = _keyed(
     ),
 )
 
-_COMMAND: Final = _keyed(
+_COMMAND: Final = keyed(
     _subcommand("COMMAND|COUNT", 2, "Count the commands.", "Integer."),
     _subcommand(
         "COMMAND|DOCS",
@@ -133,10 +124,17 @@ _COMMAND: Final = _keyed(
         "Array; null for a command that does not exist.",
         parameters=(_text("name", "Commands; all by default.", optional=True, multiple=True),),
     ),
+    _subcommand(
+        "COMMAND|GETKEYS",
+        -3,
+        "Find the names of streams in a command.",
+        "Array of bulk strings.",
+        parameters=(_text("command", "A whole command, word by word.", multiple=True),),
+    ),
     _subcommand("COMMAND|LIST", -2, "List the names of the commands.", "Array of bulk strings."),
 )
 
-_CONFIG: Final = _keyed(
+_CONFIG: Final = keyed(
     _subcommand(
         "CONFIG|GET",
         -3,
@@ -304,13 +302,13 @@ _TRANSACTIONS: Final = (
         reply=_OK,
         flags=_CONNECTION,
         complexity="O(1)",
-        notes="Only JOB.SUBMIT, PING and ECHO may stand in it; each is answered QUEUED.",
+        notes="JOB.SUBMIT, XADD, XACK, PING and ECHO may stand in it; each is answered QUEUED.",
     ),
     Command(
         name="EXEC",
         arity=1,
         category="transactions",
-        summary="Carry out the queued commands: their jobs are stored with one commit.",
+        summary="Carry out the queued commands: jobs and events are stored with one commit.",
         since=_SINCE,
         reply="Array of the commands' replies, in order.",
         flags=frozenset({Flag.WRITE}),

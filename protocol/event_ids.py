@@ -68,7 +68,7 @@ def read_first(raw: bytes) -> EventId:
         if ms < INTEGER_MAX:
             return ms + 1, 0
         raise refused("invalid start ID for the interval")
-    return _read_end(raw, 0)
+    return read_end(raw, 0)
 
 
 def read_last(raw: bytes) -> EventId:
@@ -80,17 +80,18 @@ def read_last(raw: bytes) -> EventId:
         if ms > 0:
             return ms - 1, INTEGER_MAX
         raise refused("invalid end ID for the interval")
-    return _read_end(raw, INTEGER_MAX)
+    return read_end(raw, INTEGER_MAX)
 
 
-def invalid_id() -> ArgumentError:
-    """Make the error for what is no id, in Redis' words."""
-    return refused("Invalid stream ID specified as stream command argument")
-
-
-def _read_end(raw: bytes, sequence: int) -> EventId:
+def read_end(raw: bytes, sequence: int = 0) -> EventId:
+    """Read a position, or `-` for before all events and `+` for after all."""
     if raw == b"-":
         return ID_MIN
     if raw == b"+":
         return ID_MAX
     return read_position(raw, sequence)
+
+
+def invalid_id() -> ArgumentError:
+    """Make the error for what is no id, in Redis' words."""
+    return refused("Invalid stream ID specified as stream command argument")

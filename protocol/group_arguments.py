@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from penstock.config import limits
 from penstock.protocol.errors import ArgumentError
-from penstock.protocol.event_ids import EventId, read_id, read_position
+from penstock.protocol.event_ids import EventId, read_end, read_id, read_position
 from penstock.protocol.option_reader import OptionReader
 from penstock.protocol.stream_options import CONFIRM_OPTIONS
 from penstock.protocol.values import read_event_name, read_integer, read_key, read_word, refused
@@ -169,7 +169,10 @@ def _position(arguments: Sequence[bytes], *, may_make_stream: bool) -> GroupPosi
             position += 2
         else:
             raise _wrong_form(arguments)
-    start = None if arguments[4] == _LAST else read_position(arguments[4])
+    start = None
+    if arguments[4] != _LAST:
+        # Redis takes `-` and `+` for SETID only.
+        start = read_position(arguments[4]) if may_make_stream else read_end(arguments[4])
     return GroupPositionArguments(stream, group, start, read_count, makes_stream)
 
 

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 
-from penstock.protocol.commands import COMMANDS
+from penstock.protocol.commands import COMMANDS, find_command
+from penstock.protocol.errors import ArgumentError
 from penstock.protocol.grammar import Command, Flag, Kind, Option, OptionUse, Parameter
 from penstock.protocol.replies import Simple, Value
+from penstock.protocol.values import refused
 
 # Redis' words for our flags; the others mean nothing to its clients.
 _REDIS_FLAGS = {
@@ -13,6 +15,8 @@ _REDIS_FLAGS = {
     Flag.UNAUTHENTICATED: "no_auth",
     Flag.TRANSACTION: "fast",
 }
+_READ_ONLY = "readonly"
+_MOVABLE_KEYS = "movablekeys"
 _REDIS_TYPES = {Kind.NUMBER: "integer", Kind.FLAG: "pure-token"}
 
 
@@ -39,6 +43,30 @@ def command_docs(names: Sequence[bytes] = ()) -> dict[str, Value]:
     return {command.name.lower(): _docs(command) for command in commands if command is not None}
 
 
+def command_keys(arguments: Sequence[bytes]) -> list[Value]:
+    """Shape `COMMAND GETKEYS command [argument ...]`: the names of streams in a whole command.
+
+    Raises:
+        ArgumentError: there is no such command, it has no such names, or not where they belong.
+    """
+    command = COMMANDS.get(arguments[0].upper())
+    if command is not None and command.subcommands and len(arguments) > 1:
+        command = command.subcommands.get(arguments[1].upper())
+    if command is None:
+        raise refused("Invalid command specified")
+    if command.keys is None:
+        raise refused("The command has no key arguments")
+    try:
+        find_command(arguments)
+    except ArgumentError:
+        raise refused("Invalid number of arguments specified for command") from None
+    keys = command.keys
+    if keys.keyword:
+        return [*_behind(keys.keyword.encode(), arguments)]
+    last = keys.last if keys.last > 0 else len(arguments) + keys.last
+    return [*arguments[keys.first : last + 1]]
+
+
 def help_lines(container: Command) -> list[Value]:
     """Shape the HELP subcommand of a command that has subcommands."""
     lines: list[Value] = [Simple(f"{container.name} <subcommand> [<arg> ...]. Subcommands are:")]
@@ -60,10 +88,27 @@ def _info(command: Command) -> Value:
     flags: list[Value] = [
         Simple(word) for flag, word in _REDIS_FLAGS.items() if flag in command.flags
     ]
+    places: list[Value] = [0, 0, 0]  # No argument is a key, or none that counting finds.
+    if command.keys is not None:
+        if Flag.WRITE not in command.flags:
+            flags.append(Simple(_READ_ONLY))
+        if command.keys.keyword:
+            flags.append(Simple(_MOVABLE_KEYS))
+        else:
+            places = [command.keys.first, command.keys.last, 1]
     subcommands: list[Value] = [_info(other) for other in command.subcommands.values()]
-    # No argument is a key: first, last and step are 0. No ACL categories, tips or key specs.
+    # No ACL categories, tips or key specs.
     empty: list[Value] = []
-    return [command.name.lower(), command.arity, flags, 0, 0, 0, empty, empty, empty, subcommands]
+    return [command.name.lower(), command.arity, flags, *places, empty, empty, empty, subcommands]
+
+
+def _behind(keyword: bytes, arguments: Sequence[bytes]) -> Sequence[bytes]:
+    upper = [argument.upper() for argument in arguments]
+    start = upper.index(keyword) + 1 if keyword in upper else len(upper)
+    count, left = divmod(len(arguments) - start, 2)
+    if not count or left:
+        raise refused("Invalid arguments specified for command")
+    return arguments[start : start + count]
 
 
 def _docs(command: Command) -> dict[str, Value]:
@@ -87,15 +132,24 @@ def _docs(command: Command) -> dict[str, Value]:
 def _arguments(command: Command) -> list[Value]:
     parameters: list[Value] = [_parameter(parameter) for parameter in command.parameters]
     groups = command.option_groups()
+    if command.option_use is OptionUse.FIRST:
+        parameters.append(_choice(groups.pop(0)))
     if command.option_use is not OptionUse.INSTEAD:
-        return parameters + [_option_group(group) for group in groups]
+        at = len(parameters) if command.options_at is None else command.options_at
+        return [*parameters[:at], *map(_option_group, groups), *parameters[at:]]
     options: list[Value] = [_option(groups[0][0]), *map(_option_group, groups[1:])]
     block: Value = {"name": "options", "type": "block", "arguments": options}
     return [{"name": "choice", "type": "oneof", "arguments": [*parameters, block]}]
 
 
 def _parameter(parameter: Parameter) -> dict[str, Value]:
+    names = parameter.name.split()
     shape = _shape(parameter.name, parameter.kind)
+    if len(names) > 1:
+        values: list[Value] = [_shape(name, parameter.kind) for name in names]
+        shape = {"name": "-".join(names), "type": "block", "arguments": values}
+    if parameter.keyword:
+        shape["token"] = parameter.keyword
     flags: list[Value] = []
     if parameter.optional:
         flags.append(Simple("optional"))
@@ -107,16 +161,19 @@ def _parameter(parameter: Parameter) -> dict[str, Value]:
 
 
 def _option_group(options: Sequence[Option]) -> dict[str, Value]:
-    if len(options) == 1:
-        shape = _option(options[0])
-    else:
-        shape = {
-            "name": options[0].group,
-            "type": "oneof",
-            "arguments": [_option(option) for option in options],
-        }
+    shape = _choice(options)
     shape["flags"] = [Simple("optional")]
     return shape
+
+
+def _choice(options: Sequence[Option]) -> dict[str, Value]:
+    if len(options) == 1:
+        return _option(options[0])
+    return {
+        "name": options[0].group,
+        "type": "oneof",
+        "arguments": [_option(option) for option in options],
+    }
 
 
 def _option(option: Option) -> dict[str, Value]:

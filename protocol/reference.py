@@ -23,6 +23,9 @@ _SECTION: Final = re.compile(r"(<!-- generated: ([a-z]+) -->\n).*?(<!-- end -->)
 _CATEGORIES: Final = {
     "job": "Jobs",
     "queue": "Queues",
+    "stream": "Streams",
+    "trigger": "Triggers",
+    "cron": "Schedules",
     "transactions": "Transactions",
     "connection": "The connection",
     "server": "The server",
@@ -40,6 +43,7 @@ _KINDS: Final = {
     Kind.NAME: "name",
     Kind.KEY: f"1 to {limits.KEY_BYTES_MAX} bytes of UTF-8, no control characters",
     Kind.CONNECTION: "visible characters of ASCII",
+    Kind.ID: "id of an event",
     Kind.BYTES: "bytes",
     Kind.TEXT: "UTF-8",
     Kind.FLAG: "stands alone",
@@ -109,7 +113,8 @@ def _reply(command: Command) -> str:
 
 def _parameter_row(parameter: Parameter) -> str:
     default = "none" if parameter.optional else "required"
-    return f"| {parameter.name} | {_range(parameter)} | {default} | {parameter.meaning} |"
+    name = f"`{parameter.keyword}` {parameter.name}" if parameter.keyword else parameter.name
+    return f"| {name} | {_range(parameter)} | {default} | {parameter.meaning} |"
 
 
 def _option_row(command: Command, option: Option) -> str:
@@ -117,6 +122,8 @@ def _option_row(command: Command, option: Option) -> str:
     default = option.default or "none"
     if command.option_use is OptionUse.INSTEAD and option is command.options[0]:
         default = "required without an id"
+    if command.option_use is OptionUse.FIRST and option in command.option_groups()[0]:
+        default = "one of these is required"
     return f"| `{option.keyword}`{value} | {_range(option)} | {default} | {option.meaning} |"
 
 
@@ -170,6 +177,19 @@ def _limits() -> str:
         "Bytes of the note of a progress report": limits.NOTE_BYTES_MAX,
         "Bytes of an attempt's output that are kept, the last ones": limits.JOB_OUTPUT_BYTES_MAX,
         "Jobs of one JOB.LIST or QUEUE.PEEK": limits.LIST_JOBS_MAX,
+        "Bytes of the name of a stream, a group or a consumer": limits.STREAM_NAME_BYTES_MAX,
+        "Bytes of an event, all its fields, unless configured": limits.EVENT_BYTES_MAX,
+        "Fields of an event": limits.EVENT_FIELDS_MAX,
+        "Events of one reply": limits.RANGE_EVENTS_MAX,
+        "Bytes of their fields, about": limits.RANGE_BYTES_MAX,
+        "Streams": limits.STREAMS_MAX,
+        "Groups of one stream": limits.GROUPS_MAX,
+        "Consumers of one group": limits.CONSUMERS_MAX,
+        "Pending events of one group": limits.GROUP_PENDING_MAX,
+        "Pending events of all groups": limits.PENDING_EVENTS_MAX,
+        "Reads that wait for events": limits.READERS_MAX,
+        "Triggers": limits.TRIGGERS_MAX,
+        "Schedules": limits.SCHEDULES_MAX,
         "Requests of one connection without a reply, unless configured; then reading pauses": (
             limits.REQUESTS_IN_FLIGHT_MAX
         ),

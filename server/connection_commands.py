@@ -162,6 +162,10 @@ def command_info(session: Session, arguments: list[bytes]) -> None:
     session.reply(encode(introspection.command_info(arguments[2:]), session.resp3))
 
 
+def command_keys(session: Session, arguments: list[bytes]) -> None:
+    session.reply(encode(introspection.command_keys(arguments[2:]), session.resp3))
+
+
 def command_docs(session: Session, arguments: list[bytes]) -> None:
     session.reply(encode(introspection.command_docs(arguments[2:]), session.resp3))
 
@@ -206,8 +210,11 @@ CONNECTION_HANDLERS: Final[Mapping[str, Handler]] = {
     "COMMAND|COUNT": command_count,
     "COMMAND|LIST": command_names,
     "COMMAND|INFO": command_info,
+    "COMMAND|GETKEYS": command_keys,
     "COMMAND|DOCS": command_docs,
     "CLIENT|HELP": help_,
     "COMMAND|HELP": help_,
     "CONFIG|HELP": help_,
+    "XGROUP|HELP": help_,
+    "XINFO|HELP": help_,
 }

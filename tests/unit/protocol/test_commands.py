@@ -21,6 +21,11 @@ PROMISED: Final = """
 JOB.SUBMIT JOB.CALL JOB.WAIT JOB.SHOW JOB.LIST JOB.CANCEL JOB.REDRIVE JOB.DISCARD
 JOB.CLAIM JOB.COMPLETE JOB.FAIL JOB.EXTEND JOB.RELEASE JOB.PROGRESS JOB.OUTPUT
 QUEUE.LIST QUEUE.SHOW QUEUE.PEEK QUEUE.SET QUEUE.PAUSE QUEUE.RESUME QUEUE.PURGE QUEUE.DELETE
+XADD XTRIM XDEL XSETID XLEN XRANGE XREVRANGE XREAD XINFO XGROUP XREADGROUP XACK XPENDING XCLAIM
+XAUTOCLAIM STREAM.SET EVENT.PUBLISH EVENT.HANDLED EVENT.CONFIRM
+TYPE EXISTS DEL UNLINK KEYS SCAN DBSIZE
+TRIGGER.SET TRIGGER.DEL TRIGGER.LIST TRIGGER.SHOW
+CRON.SET CRON.DEL CRON.LIST CRON.SHOW CRON.NEXT
 MULTI EXEC DISCARD HELLO AUTH PING ECHO SELECT CLIENT COMMAND CONFIG INFO
 QUIT RESET
 """
@@ -52,8 +57,12 @@ def test_arity_agrees_with_the_parameters(command: Command) -> None:
     if command.subcommands:
         return  # What follows a container's name is its subcommand.
     words = command.name.count("|") + 1
-    required = sum(not parameter.optional for parameter in command.parameters)
-    if command.option_use is OptionUse.NEEDED:
+    required = sum(
+        len(f"{parameter.keyword} {parameter.name}".split())
+        for parameter in command.parameters
+        if not parameter.optional
+    )
+    if command.option_use in (OptionUse.NEEDED, OptionUse.FIRST):
         required += 2  # The shortest option that satisfies it: a setting and its value.
     open_ended = command.options or any(p.optional or p.multiple for p in command.parameters)
 
@@ -93,6 +102,14 @@ def test_options_speak_of_options_beside_them(command: Command) -> None:
 
 
 @each()
+def test_keys_are_where_streams_are_named(command: Command) -> None:
+    names = [parameter.name for parameter in command.parameters if parameter.kind is Kind.KEY]
+    has_stream = bool(names) and names[0] in ("key", "stream", "group")
+
+    assert (command.keys is not None) == has_stream
+
+
+@each()
 def test_only_a_refused_command_has_a_refusal(command: Command) -> None:
     assert (Flag.REFUSED in command.flags) == bool(command.refusal)
 
@@ -111,7 +128,7 @@ def test_before_authentication_only_these_are_allowed() -> None:
 def test_within_a_transaction_only_these_are_allowed() -> None:
     allowed = {c.name for c in every_command() if Flag.TRANSACTION in c.flags}
 
-    assert allowed == {"JOB.SUBMIT", "PING", "ECHO"}
+    assert allowed == {"JOB.SUBMIT", "XADD", "XACK", "PING", "ECHO"}
 
 
 @pytest.mark.parametrize(
@@ -169,6 +186,19 @@ def test_an_unknown_subcommand_is_cut() -> None:
             "JOB.DISCARD id | QUEUE name [TASK name] [ERROR text] [SINCE unix-ms] [UNTIL unix-ms]",
         ),
         (b"QUEUE.SET", "QUEUE.SET name setting value [setting value ...]"),
+        (
+            b"XADD",
+            "XADD key [NOMKSTREAM] [MAXLEN [=|~] n | MINID [=|~] id] [LIMIT n] id field value "
+            "[field value ...]",
+        ),
+        (b"XTRIM", "XTRIM key MAXLEN [=|~] n | MINID [=|~] id [LIMIT n]"),
+        (b"XREAD", "XREAD [COUNT n] [BLOCK ms] STREAMS key [key ...] id [id ...]"),
+        (
+            b"XREADGROUP",
+            "XREADGROUP GROUP group consumer [COUNT n] [BLOCK ms] [NOACK] STREAMS key [key ...] "
+            "id [id ...]",
+        ),
+        (b"XPENDING", "XPENDING key group [IDLE ms] [start end count] [consumer]"),
     ],
 )
 def test_the_syntax_is_written_from_the_table(name: bytes, syntax: str) -> None:

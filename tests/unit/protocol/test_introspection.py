@@ -1,10 +1,14 @@
 """COMMAND and its subcommands, as Redis' clients read them."""
 
+import pytest
+
 from penstock.protocol.commands import COMMANDS
+from penstock.protocol.errors import ArgumentError
 from penstock.protocol.introspection import (
     command_count,
     command_docs,
     command_info,
+    command_keys,
     command_names,
     help_lines,
 )
@@ -24,6 +28,58 @@ def test_info_has_redis_ten_fields() -> None:
     assert command_info([b"job.submit"]) == [
         ["job.submit", -3, [Simple("write"), Simple("fast")], 0, 0, 0, [], [], [], []]
     ]
+
+
+def test_info_says_where_the_names_of_streams_are() -> None:
+    places = {
+        b"XADD": ([Simple("write"), Simple("fast")], 1, 1, 1),
+        b"XLEN": ([Simple("readonly")], 1, 1, 1),
+        b"DEL": ([Simple("write")], 1, -1, 1),
+        b"XGROUP|CREATE": ([Simple("write")], 2, 2, 1),
+        b"XINFO": ([], 0, 0, 0),
+        b"XREAD": ([Simple("blocking"), Simple("readonly"), Simple("movablekeys")], 0, 0, 0),
+        b"TRIGGER.SET": ([Simple("write")], 3, 3, 1),
+    }
+
+    for row, expected in zip(command_info(list(places)), places.values(), strict=True):
+        assert isinstance(row, list)
+        assert tuple(row[2:6]) == expected
+
+
+@pytest.mark.parametrize(
+    ("line", "keys"),
+    [
+        ("xadd s * f v", ["s"]),
+        ("DEL a b c", ["a", "b", "c"]),
+        ("XREAD COUNT 2 streams a b 0 0", ["a", "b"]),
+        ("XREADGROUP GROUP g c STREAMS a >", ["a"]),
+        ("XGROUP create s g $", ["s"]),
+        ("TRIGGER.SET t ON s SUBMIT task", ["s"]),
+    ],
+)
+def test_the_names_of_streams_in_a_command_are_found(line: str, keys: list[str]) -> None:
+    assert command_keys(line.encode().split()) == [key.encode() for key in keys]
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        ("GET a", "Invalid command specified"),
+        ("XGROUP FOO a", "Invalid command specified"),
+        ("XGROUP", "The command has no key arguments"),
+        ("PING a", "The command has no key arguments"),
+        ("KEYS *", "The command has no key arguments"),
+        ("XADD s", "Invalid number of arguments specified for command"),
+        ("XREAD COUNT 1 FOO a", "Invalid arguments specified for command"),
+        ("XREAD COUNT 1 STREAMS a", "Invalid arguments specified for command"),
+        ("XREAD COUNT 1 a STREAMS", "Invalid arguments specified for command"),
+    ],
+)
+def test_a_command_without_names_of_streams_is_refused_in_redis_words(line: str, text: str) -> None:
+    with pytest.raises(ArgumentError) as refusal:
+        command_keys(line.encode().split())
+
+    assert refusal.value.text == text
 
 
 def test_info_finds_subcommands_by_their_full_name() -> None:
@@ -98,6 +154,39 @@ def test_docs_put_options_that_exclude_each_other_into_one_choice() -> None:
         ],
         "flags": [Simple("optional")],
     }
+
+
+def test_docs_put_options_where_they_stand() -> None:
+    xread = command_docs([b"XREAD"])["xread"]
+
+    assert isinstance(xread, dict)
+    assert [shape["token"] for shape in xread["arguments"][:3]] == ["COUNT", "BLOCK", "STREAMS"]
+    assert [shape["name"] for shape in xread["arguments"][2:]] == ["key", "id"]
+
+
+def test_docs_put_arguments_that_come_together_into_a_block() -> None:
+    xadd = command_docs([b"XADD"])["xadd"]
+
+    assert isinstance(xadd, dict)
+    assert xadd["arguments"][-1] == {
+        "name": "field-value",
+        "type": "block",
+        "arguments": [
+            {"name": "field", "type": "string", "display_text": "field"},
+            {"name": "value", "type": "string", "display_text": "value"},
+        ],
+        "flags": [Simple("multiple")],
+    }
+
+
+def test_docs_leave_no_choice_where_one_of_the_first_options_is_needed() -> None:
+    xtrim = command_docs([b"XTRIM"])["xtrim"]
+
+    assert isinstance(xtrim, dict)
+    _, strategy, limit = xtrim["arguments"]
+    assert strategy["type"] == "oneof"
+    assert "flags" not in strategy
+    assert limit["flags"] == [Simple("optional")]
 
 
 def test_docs_mark_a_keyword_that_stands_alone() -> None:
