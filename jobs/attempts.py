@@ -342,8 +342,9 @@ class Attempts:
         assert lease.settling is change
         lease.settling = None
         # The claim was not going to be written, as this change said it all. Now it is, in
-        # case the attempt lasts: should it have been written before, that does no harm.
-        self._write(lease, Cause.CLAIM)
+        # case the attempt lasts.
+        if not lease.is_written:
+            self._write(lease, Cause.CLAIM)
         # Its timer may have fired meanwhile; and a change that nobody will ask for again
         # (a lost worker's) is asked for by the lease running out.
         self._leases.extend(lease, Instant(now + LEASE_GRACE_MS))

@@ -11,12 +11,16 @@ from penstock.jobs.bounds import Bounds
 from penstock.jobs.broker import Broker
 from penstock.jobs.effects import Delivery, Effect, RoomAgain
 from penstock.jobs.errors import Refused
+from penstock.jobs.events.log import EventRequest, Settle
+from penstock.jobs.events.model import ID_MAX, ID_MIN, Fields, GroupName, StreamName
+from penstock.jobs.events.turn import Turn
 from penstock.jobs.model import Instant, Job, JobId, QueueName
 from penstock.jobs.policy import Policy, SubmitRequest
 from penstock.jobs.queue import Queue
 from penstock.jobs.retry import Failure
 from penstock.jobs.revisions import Cancelling
 from penstock.jobs.store.event_batches import EventBatches
+from penstock.jobs.store.event_port import EventWrites, RangeQuestion
 from penstock.jobs.store.journal import Journal
 from penstock.jobs.store.memory import MemoryStore
 from penstock.jobs.store.port import (
@@ -38,6 +42,7 @@ from penstock.jobs.waits import Claimant, ConsumerId
 from tests.unit.jobs.desk import DEFAULT, NOW, Listener, request
 
 EVERYTHING: Final = ListQuestion(JobFilter(), JobId(0), 10_000, 10_000)
+_ASKS: Final = frozenset({"life", "ranges", "picks", "were_handled", "were_published"})
 SMALL: Final = Bounds(
     window_jobs_max=4, window_jobs_min=2, windows_jobs_max=16, schedule_jobs_max=4
 )
@@ -72,7 +77,12 @@ def _writes(batch: Batch) -> bool:
         or batch.purges
         or batch.forgets
         or batch.removal
+        or (batch.events is not None and _writes_events(batch.events))
     )
+
+
+def _writes_events(writes: EventWrites) -> bool:
+    return any(getattr(writes, name) for name in writes.__struct_fields__ if name not in _ASKS)
 
 
 class Answers:
@@ -104,7 +114,7 @@ class Shop:
         self.delivered: list[Job] = []  # To those who waited.
         self.journal = Journal(
             store,
-            EventBatches(self.broker),
+            EventBatches(self.broker, snapshot.events),
             now=lambda: self.now,
             seconds=lambda: self.now / 1000,
             committed=self.pump,
@@ -222,6 +232,43 @@ class Shop:
             self._replace(asked, end.job, answers)
         else:
             self._submit_to_replace(asked, answers)
+
+    # --- events --------------------------------------------------------------------------------
+
+    def ask(self, decide: Callable[[Turn], object], *, appends: bool = False) -> Answers:
+        """Have something decided about events; the answer is told once it is durable."""
+        answers = Answers()
+
+        def decided(turn: Turn) -> Settle:
+            value = decide(turn)
+            return lambda _: answers(value)
+
+        def fail(why: Refused | StoreError) -> None:
+            if isinstance(why, Refused):
+                answers.refuse(why)
+            else:
+                answers(why)
+
+        self.journal.events.ask(EventRequest((), decided, fail), appends=appends)
+        return answers
+
+    async def follow(self, stream: str, group: str = "g") -> None:
+        """Register a group that sees all events of a stream."""
+        answers = self.ask(
+            lambda turn: turn.create_group(
+                StreamName(stream), GroupName(group), ID_MIN, makes_stream=True
+            )
+        )
+        await self.settled()
+        assert answers.told == [None]
+
+    async def events(self, stream: str) -> list[dict[str, str]]:
+        """Return the fields of all events of a stream, as the store has them."""
+        found = self.journal.events.log.streams[StreamName(stream)]
+        question = RangeQuestion(found.number, ID_MIN, ID_MAX, 10_000, 2**40)
+        writes = EventWrites(ranges=[question])
+        commit = await MemoryStore.commit(self.store, Batch(events=writes))
+        return [_named(event.fields) for event in commit.events.ranges[0]]
 
     # --- people --------------------------------------------------------------------------------
 
@@ -357,6 +404,11 @@ class Shop:
         job = await self.job(job_id)
         assert job is not None
         return job
+
+
+def _named(fields: Fields) -> dict[str, str]:
+    texts = [field.decode() for field in fields]
+    return dict(zip(texts[::2], texts[1::2], strict=True))
 
 
 def _claimant(jobs_max: int, consumer: int) -> Claimant:
