@@ -183,6 +183,9 @@ class Engine:
             if self.broker.expires_before(now):
                 # Those that are not due yet say when to look next.
                 self.journal.look_for_expired(ExpiringQuestion(_NEVER, EXPIRING_JOBS_MAX))
+            self.events.log.housekeep(now)
+            if self.events.wants_turn:
+                self.journal.wake()
             self.journal.rest_after(REST_AFTER_SECONDS)
             self._job_log.sum_up()
 

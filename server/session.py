@@ -15,8 +15,11 @@ from penstock.config.limits import TRANSACTION_BYTES_MAX, TRANSACTION_COMMANDS_M
 from penstock.config.secret import Secret
 from penstock.jobs.effects import Stop
 from penstock.jobs.errors import Refused
+from penstock.jobs.events.model import StreamName
+from penstock.jobs.events.turn import Turn
 from penstock.jobs.model import JobId
 from penstock.jobs.policy import SubmitRequest
+from penstock.jobs.store.event_port import EventAnswers
 from penstock.jobs.waits import Claim, Claimant, Waiter
 from penstock.protocol.commands import Command, find_command
 from penstock.protocol.errors import ArgumentError, ErrorCode
@@ -56,10 +59,21 @@ class ServerStatus(Struct):
     disk: DiskState = field(default_factory=DiskState)
 
 
-class Transaction(Struct):
-    """What stands between MULTI and EXEC: submissions, and replies already known."""
+class EventStep(Struct, frozen=True):
+    """A command about events between MULTI and EXEC; `trims` if it trims its stream."""
 
-    steps: list[SubmitRequest | bytes]
+    stream: StreamName
+    decide: Callable[[Turn], Callable[[EventAnswers], bytes]]
+    trims: bool = False
+
+
+Step: TypeAlias = SubmitRequest | EventStep | bytes
+
+
+class Transaction(Struct):
+    """What stands between MULTI and EXEC: submissions, events, and replies already known."""
+
+    steps: list[Step]
     bytes_count: int = 0
     is_spoiled: bool = False
 
@@ -176,6 +190,10 @@ class Session:
         """Add a submission to the open transaction."""
         self._queue_step(request, len(request.payload))
 
+    def queue_event(self, step: EventStep, size: int) -> None:
+        """Add a command about events to the open transaction."""
+        self._queue_step(step, size)
+
     def new_slot(self) -> Slot:
         """Make a slot for the current request; it is appended once the request is accepted."""
         return Slot(self.responses)
@@ -245,7 +263,7 @@ class Session:
         """Return what the holder of a lease is called in errors and listings."""
         return self.worker_name or self.client_name or self.peer
 
-    def _queue_step(self, step: SubmitRequest | bytes, size: int) -> None:
+    def _queue_step(self, step: Step, size: int) -> None:
         transaction = self.transaction
         assert transaction is not None
         if len(transaction.steps) >= TRANSACTION_COMMANDS_MAX:

@@ -8,11 +8,10 @@ from typing import Final
 from penstock.jobs.errors import Refused
 from penstock.jobs.store.port import KeyHolder, StoreError, Submission
 from penstock.protocol.errors import ArgumentError, ErrorCode
-from penstock.protocol.replies import OK, array, integer
-from penstock.server.refusals import store_error
+from penstock.protocol.replies import OK, array
+from penstock.server.event_transactions import EventTransaction, discarded, submission_reply
 from penstock.server.responses import Slot
-from penstock.server.session import Handler, Session, Transaction
-from penstock.server.submissions import key_reused
+from penstock.server.session import EventStep, Handler, Session, Transaction
 
 
 def multi(session: Session, arguments: list[bytes]) -> None:
@@ -35,20 +34,21 @@ def execute(session: Session, arguments: list[bytes]) -> None:
             ErrorCode.EXECABORT, "Transaction discarded because of previous errors."
         )
     engine = session.engine
+    steps = [step for step in transaction.steps if not isinstance(step, EventStep)]
+    if len(steps) < len(transaction.steps):
+        EventTransaction(session, transaction.steps).begin()
+        return
     now = engine.clock.now_ms()
     decided: list[Submission | bytes] = []
     try:
         decided.extend(
-            step if isinstance(step, bytes) else engine.broker.submit(step, now)
-            for step in transaction.steps
+            step if isinstance(step, bytes) else engine.broker.submit(step, now) for step in steps
         )
     except Refused as refusal:
         for submission in decided:
             if isinstance(submission, Submission):
                 engine.broker.withdraw(submission)
-        raise ArgumentError(
-            ErrorCode.EXECABORT, f"Transaction discarded: {refusal.code} {refusal}"
-        ) from refusal
+        raise discarded(refusal) from refusal
     replies = _Replies(session.reserve(), len(decided))
     together = []
     for index, outcome in enumerate(decided):
@@ -80,17 +80,7 @@ class _Replies:
 def _settled(
     submission: Submission, replies: _Replies, index: int
 ) -> Callable[[KeyHolder | StoreError | None], None]:
-    def settled(outcome: KeyHolder | StoreError | None) -> None:
-        if isinstance(outcome, StoreError):
-            replies.put(index, store_error(outcome))
-        elif outcome is None:
-            replies.put(index, integer(submission.job.id))
-        elif outcome.same:
-            replies.put(index, integer(outcome.job_id))
-        else:
-            replies.put(index, key_reused(submission, outcome))
-
-    return settled
+    return lambda outcome: replies.put(index, submission_reply(submission, outcome))
 
 
 def _end_transaction(session: Session, name: str) -> Transaction:

@@ -258,6 +258,12 @@ class Turn(Draft):
         found.trim = found.trim.telling(told)
         found.is_trim_alone = True
 
+    def check_trim(self, stream: StreamName) -> None:
+        """See whether an event may be appended that trims its stream. Raises Unsettled."""
+        found = self.find_stream(stream)
+        if found is not None and not self._may_trim(found):
+            raise Unsettled
+
     def _may_trim(self, stream: Stream) -> bool:
         return not (stream.is_asked or stream.is_trim_alone or stream.is_deleting)
 
