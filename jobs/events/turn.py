@@ -316,7 +316,7 @@ class Turn(Draft):
         found = self.find_stream(stream)
         if found is None:
             return False
-        if found.is_deleting or found.number in self.marked:
+        if found.is_deleting or found.is_trimmed or found.number in self.marked:
             raise Unsettled
         membership.drop_stream(self, found)
         return True

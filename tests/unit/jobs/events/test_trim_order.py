@@ -1,5 +1,8 @@
 """A trim is of what was there when it was asked for, whatever the same turn appends."""
 
+import pytest
+
+from penstock.jobs.events.errors import Unsettled
 from penstock.jobs.events.trimming import TrimWish
 from penstock.jobs.events.turn import Turn
 from tests.unit.jobs.events.desk import FIELDS, Desk, S
@@ -32,3 +35,19 @@ def test_an_event_appended_after_a_trim_stays_though_its_id_is_smaller() -> None
 
     assert told == [1]
     assert desk.range() == [(2, 0)]
+
+
+def test_a_trim_is_told_what_it_removed_though_the_stream_is_dropped_next() -> None:
+    desk = Desk()
+    told: list[int] = []
+    desk.append((1, 0), (2, 0))
+
+    def trim(turn: Turn) -> None:
+        turn.trim(S, TrimWish(length_max=0), told.append)
+        with pytest.raises(Unsettled):
+            turn.drop(S)
+
+    desk.do(trim)
+
+    assert told == [2]
+    assert desk.do(lambda turn: turn.drop(S))
