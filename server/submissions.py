@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
@@ -11,7 +11,8 @@ from penstock.jobs.model import Job, QueueName, TaskName
 from penstock.jobs.policy import RetryWish, SubmitRequest, Wishes
 from penstock.jobs.store.port import JobEnd, KeyHolder, StoreError, Submission
 from penstock.protocol.replies import integer
-from penstock.protocol.submit_arguments import SubmitArguments, WishArguments
+from penstock.protocol.submit_arguments import QUEUE_DEFAULT, SubmitArguments, WishArguments
+from penstock.protocol.values import read_name
 from penstock.server.engine import Engine
 from penstock.server.refusals import refusal, store_error
 from penstock.server.responses import Slot
@@ -20,7 +21,8 @@ from penstock.server.responses import Slot
 class Submitting(Struct, eq=False):
     """Stores one job and answers who asked; the token of a submission that waits for room.
 
-    It is called when the submission is settled, maybe more than once: see `_replace`.
+    It is called when the submission is settled, maybe more than once: see `_replace`. It is not
+    the slot itself, which may stay for long and must not keep the payload.
     """
 
     engine: Engine
@@ -128,6 +130,13 @@ def replaces(request: SubmitRequest) -> bool:
 def key_reused(submission: Submission, holder: KeyHolder) -> bytes:
     assert submission.job.key is not None
     return refusal(KeyReused(submission.job.key, holder.job_id))
+
+
+def plain_request(arguments: Sequence[bytes]) -> SubmitRequest:
+    """Read `JOB.SUBMIT task payload` at once: most submissions are no more than that."""
+    return SubmitRequest(
+        TaskName(read_name(arguments[1], "task")), arguments[2], QueueName(QUEUE_DEFAULT)
+    )
 
 
 def request_of(

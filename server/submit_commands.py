@@ -14,12 +14,21 @@ from penstock.protocol.job_arguments import parse_wait
 from penstock.protocol.submit_arguments import parse_call, parse_submit
 from penstock.server.responses import Slot
 from penstock.server.session import Handler, Session
-from penstock.server.submissions import Submitting, key_reused, replaces, request_of
+from penstock.server.submissions import (
+    Submitting,
+    key_reused,
+    plain_request,
+    replaces,
+    request_of,
+)
 from penstock.server.wait_replies import wait_for_known, wait_for_new
 
 
 def submit(session: Session, arguments: list[bytes]) -> None:
-    request = request_of(parse_submit(arguments), session.client_name)
+    if len(arguments) == 3 and not session.client_name:
+        request = plain_request(arguments)
+    else:
+        request = request_of(parse_submit(arguments), session.client_name)
     if session.transaction is not None:
         if replaces(request):
             raise ArgumentError(
