@@ -439,14 +439,14 @@ class Broker:
         """Make a durable change true, once."""
         job = change.job
         match change.cause:
-            case Cause.CLAIM:
-                self._attempts.written(job)  # In effect since it was decided.
-            case Cause.FALL_DUE:
-                self._fallen_due(job)
             case Cause.COMPLETE:
                 self._end_attempt(change)
                 assert change.result is not None
                 self._finish(job.id, Completed(change.result))
+            case Cause.CLAIM:
+                self._attempts.written(job)  # In effect since it was decided.
+            case Cause.FALL_DUE:
+                self._fallen_due(job)
             case Cause.GIVE_UP:
                 self._end_attempt(change)
                 assert change.failed_attempt is not None

@@ -5,6 +5,7 @@ been held against, and raises `ArgumentError` with a text for the person who wro
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 from msgspec import Struct
@@ -26,6 +27,9 @@ from penstock.protocol.values import (
 _CLAIM: Final = OptionReader("JOB.CLAIM", CLAIM_OPTIONS)
 _FAIL: Final = OptionReader("JOB.FAIL", FAIL_OPTIONS)
 _RELEASE: Final = OptionReader("JOB.RELEASE", RELEASE_OPTIONS)
+
+# Each worker asks the same again and again, and its claim is most of what there is to be read.
+_CLAIMS_CACHED_MAX: Final = 256
 
 _PERCENT_MAX: Final = 100
 _CONTINUATION: Final = bytes(range(0x80, 0xC0))  # Of a character in UTF-8, after its first byte.
@@ -99,6 +103,11 @@ def parse_claim(arguments: Sequence[bytes]) -> ClaimArguments:
 
     The first argument is always a queue; further ones are, up to the first COUNT or WAIT.
     """
+    return _parse_claim(tuple(arguments))
+
+
+@lru_cache(maxsize=_CLAIMS_CACHED_MAX)
+def _parse_claim(arguments: tuple[bytes, ...]) -> ClaimArguments:
     end = 2
     while end < len(arguments) and not _CLAIM.is_keyword(arguments[end]):
         end += 1

@@ -163,8 +163,8 @@ def _claimed(claim: Claim) -> bytes:
     return claimed_job(
         job.id,
         job.attempt,
-        job.queue.encode(),
-        job.task.encode(),
+        job.queue,
+        job.task,
         claim.payload,
         job.timeout_ms,
         (job.failures, job.releases),

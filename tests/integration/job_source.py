@@ -176,8 +176,7 @@ class SourceConnection(asyncio.Protocol):
             job.worker = self.worker
             job.given.set()
             self.held.add(job.id)
-            task = job.task.encode()
-            about = (job.id, job.attempt, b"default", task, job.payload, job.timeout_ms)
+            about = (job.id, job.attempt, "default", job.task, job.payload, job.timeout_ms)
             yield claimed_job(*about, (job.failures, 0))
 
     def _fill_claim(self, reply: bytes) -> None:

@@ -51,7 +51,7 @@ def test_a_value_has_one_form_in_each_version(
         (replies.error(ErrorCode.DEAD, "job 7"), ErrorReply("DEAD", "job 7")),
         (replies.array([replies.integer(1), replies.bulk(b"x")]), [1, b"x"]),
         (
-            replies.claimed_job(7, 2, b"q", b"add", b"[1]", 500, (1, 3)),
+            replies.claimed_job(7, 2, "q", "add", b"[1]", 500, (1, 3)),
             [7, 2, b"q", b"add", b"[1]", 500, 1, 3],
         ),
         (replies.OK, Simple("OK")),
