@@ -113,7 +113,7 @@ ERRORS: Final[Mapping[ErrorCode, ErrorMeaning]] = MappingProxyType(
         ),
         ErrorCode.TOOLARGE: ErrorMeaning(
             _REFUSED,
-            "The payload, result or error is longer than the server accepts.",
+            "The payload, result, error or event is longer than the server accepts.",
             "Put the data into a file or an object store and submit its address.",
         ),
         ErrorCode.DEAD: ErrorMeaning(
