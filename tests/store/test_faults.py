@@ -6,8 +6,11 @@ from pathlib import Path
 
 import anyio
 import pytest
+from msgspec.structs import replace
 
-from penstock.jobs.model import JobId, State
+from penstock.jobs.events.model import StreamName
+from penstock.jobs.model import Instant, JobId, State
+from penstock.jobs.store.event_port import EventWrites, HandledKey, TriggerRecord
 from penstock.jobs.store.port import (
     Batch,
     PurgeSlice,
@@ -21,6 +24,19 @@ from penstock.jobs.store.sqlite.checkpoints import PAGE_BYTES, WAL_PAGES_MAX
 from penstock.jobs.store.sqlite.directory import DATABASE_NAME
 from penstock.jobs.store.sqlite.reserve import RESERVE_NAME, Reserve
 from tests.store.asking import head_of, record_of, submit
+from tests.store.event_records import (
+    FIRST,
+    ONE,
+    a_consumer,
+    a_group,
+    a_pending,
+    a_stream,
+    a_trim,
+    an_event,
+    events,
+    found_in,
+    write,
+)
 from tests.store.faults import Faults
 from tests.store.records import (
     NOW,
@@ -267,6 +283,108 @@ def test_what_stands_in_the_place_of_the_room_is_none(tmp_path: Path) -> None:
     assert not reserve.release()
 
 
+# --- events on a full disk -----------------------------------------------------------------------
+
+EVENT_MOMENTS = [
+    "BEGIN",
+    "INSERT INTO event_groups",
+    "INSERT INTO consumers",
+    "INSERT INTO events",
+    "DELETE FROM events",
+    "DELETE FROM pending_events",
+    "INSERT INTO pending_events",
+    "INSERT INTO handled_keys",
+    "INSERT INTO triggers",
+    "INSERT INTO streams",
+    "COMMIT",
+]
+
+
+def all_kinds(last: int) -> EventWrites:
+    """Write something of all kinds, to a stream that is given its events up to the last."""
+    return EventWrites(
+        streams=[a_stream(last=last)],
+        groups=[replace(a_group(), last_delivered_id=(last, 0))],
+        consumers=[replace(a_consumer(), active_at=Instant(NOW + last))],
+        appended=[(ONE, event) for event in events(last - 1, last)],
+        trims=[a_trim(count=1)],
+        acknowledged=[(FIRST, (last - 2, 0))],
+        pending=[(FIRST, a_pending(last))],
+        handled=[HandledKey(FIRST, f"key {last}", Instant(NOW + 9))],
+        triggers=[TriggerRecord("t", bytes([last]))],
+    )
+
+
+@pytest.mark.parametrize("moment", EVENT_MOMENTS)
+async def test_a_full_disk_keeps_nothing_of_the_events_of_a_batch(
+    shelf: SqliteShelf, store: Store, faults: Faults, moment: str
+) -> None:
+    await store.commit(Batch(now=NOW, events=all_kinds(2)))
+    before = (await (await shelf.open()).load()).events
+    again = await shelf.open()
+    await again.load()
+    faults.plan(moment, "SQLITE_FULL")
+
+    with pytest.raises(StoreFull, match="nothing of this batch was stored"):
+        await again.commit(Batch(now=NOW, events=all_kinds(4)))
+
+    asked = EventWrites(were_handled=[(FIRST, "key 4")])
+    assert list((await write(again, asked)).were_handled) == [False]
+    assert (await (await shelf.open()).load()).events == before
+    again = await shelf.open()
+    await again.load()
+    await again.commit(Batch(now=NOW, events=all_kinds(4)))
+    kept = (await (await shelf.open()).load()).events
+    assert (kept.streams[0].length, kept.streams[0].first_id) == (2, (3, 0))
+
+
+@pytest.mark.parametrize("moment", ["BEGIN", "COMMIT"])
+@pytest.mark.parametrize(
+    "writes",
+    [
+        EventWrites(acknowledged=[(FIRST, (2, 0))]),
+        EventWrites(groups=[replace(a_group(), last_delivered_id=(2, 0))]),
+        EventWrites(streams=[a_stream(last=2)], trims=[a_trim(count=1)]),
+        EventWrites(dropped_streams=[ONE]),
+        EventWrites(sweep_max=10),
+    ],
+    ids=["acknowledged", "a cursor", "a trim", "a dropping", "a sweeping"],
+)
+async def test_what_consumers_do_about_a_full_disk_is_done(
+    store: Store, faults: Faults, writes: EventWrites, moment: str
+) -> None:
+    await store.commit(Batch(now=NOW, events=all_kinds(2)))
+    faults.plan(moment, "SQLITE_FULL")
+
+    await store.commit(Batch(now=NOW, events=writes))
+
+
+async def test_the_life_of_a_job_is_told_on_the_room_that_was_set_aside(
+    store: Store, faults: Faults
+) -> None:
+    await submit(store, a_job(1))
+    life = replace(a_stream(last=1), name=StreamName("jobs:*"))
+    faults.plan("COMMIT", "SQLITE_FULL")
+
+    told = EventWrites(streams=[life], appended=[(ONE, an_event(1))])
+    await store.commit(Batch(updates=[claimed(a_job(1))], events=told))
+
+    assert await found_in(store) == [an_event(1)]
+
+
+async def test_without_room_to_set_aside_no_new_events_are_taken(tmp_path: Path) -> None:
+    async with open_sqlite_store(tmp_path, reserve_bytes=RESERVE_BYTES) as store:
+        await store.load()
+        await store.commit(Batch(now=NOW, events=all_kinds(2)))
+    (tmp_path / RESERVE_NAME).unlink()
+
+    async with open_sqlite_store(tmp_path, reserve_bytes=2**60) as store:
+        await store.load()
+        with pytest.raises(StoreFull):
+            await store.commit(Batch(now=NOW, events=all_kinds(4)))
+        await store.commit(Batch(events=EventWrites(acknowledged=[(FIRST, (2, 0))])))
+
+
 # --- a disk that fails ---------------------------------------------------------------------------
 
 
@@ -369,6 +487,19 @@ async def test_the_log_stays_bounded_without_a_rest(store: Store, tmp_path: Path
     for number in range(20):
         jobs = range(number * 50 + 1, number * 50 + 51)
         await store.commit(Batch(submissions=[submission(a_job(i), payload) for i in jobs]))
+
+    assert wal_bytes(tmp_path) < 2 * WAL_PAGES_MAX * PAGE_BYTES
+
+
+async def test_the_log_stays_bounded_however_many_events_there_are(
+    store: Store, tmp_path: Path
+) -> None:
+    for number in range(60):
+        first, last = number * 2000 + 1, number * 2000 + 2000
+        appended = [(ONE, an_event(i, b"key", bytes(200))) for i in range(first, last + 1)]
+        writes = EventWrites(streams=[a_stream(last=last)], appended=appended)
+        writes.trims = [a_trim(count=max(0, last - 4000), events_max=2000)]
+        await store.commit(Batch(events=writes))
 
     assert wal_bytes(tmp_path) < 2 * WAL_PAGES_MAX * PAGE_BYTES
 
