@@ -233,7 +233,8 @@ def _names(writes: EventWrites, number: StreamNumber) -> bool:
     return number in (
         *published,
         *deleted,
-        *asked,
+        *ranges,
+        *picks,
         *(stream for stream, _ in writes.were_published),
     )
 
