@@ -180,9 +180,11 @@ def _from_json(wanted: type, value: object) -> object:
 def _text(error: Exception) -> str:
     if isinstance(error, RecursionError):
         return "it is nested too deep"
-    if isinstance(error, UnicodeError):
+    text = str(error)
+    # Releases of msgspec differ in the class, and in what they say.
+    if isinstance(error, UnicodeError) or text.startswith("Invalid UTF-8"):
         return "it is not valid UTF-8"
-    return str(error)
+    return text
 
 
 def _count(number: int) -> str:
