@@ -14,6 +14,8 @@
 """
 
 from penstock.client.async_client import AsyncClient
+from penstock.client.async_event_handler import AsyncHandler
+from penstock.client.async_subscription import AsyncSubscription
 from penstock.client.blocking_client import Client
 from penstock.client.errors import (
     ConnectionLost,
@@ -31,6 +33,8 @@ from penstock.client.errors import (
     ResultInvalid,
     WaitTimeout,
 )
+from penstock.client.event import Event
+from penstock.client.event_handler import Handler
 from penstock.client.info import (
     Claim,
     FailedAttempt,
@@ -46,21 +50,29 @@ from penstock.client.outbox import Outbox
 from penstock.client.outbox_entry import Entry, EntryState, OutboxStatus
 from penstock.client.outbox_job import AsyncOutboxJob, OutboxJob
 from penstock.client.pipeline import Pending, Pipeline
+from penstock.client.position import Position
 from penstock.client.queue_requests import QueueSettings
 from penstock.client.retry import Retry
+from penstock.client.subscribed_event import AsyncSubscribedEvent, SubscribedEvent
+from penstock.client.subscription import Subscription
 from penstock.client.tasks import TaskLike
 
 __all__ = [
     "AsyncClient",
+    "AsyncHandler",
     "AsyncJob",
     "AsyncOutboxJob",
+    "AsyncSubscribedEvent",
+    "AsyncSubscription",
     "Cancellation",
     "Claim",
     "Client",
     "ConnectionLost",
     "Entry",
     "EntryState",
+    "Event",
     "FailedAttempt",
+    "Handler",
     "Job",
     "JobCancelled",
     "JobExpired",
@@ -77,6 +89,7 @@ __all__ = [
     "Pending",
     "PenstockError",
     "Pipeline",
+    "Position",
     "Progress",
     "ProtocolError",
     "QueueFull",
@@ -85,6 +98,8 @@ __all__ = [
     "Refused",
     "ResultInvalid",
     "Retry",
+    "SubscribedEvent",
+    "Subscription",
     "TaskLike",
     "WaitTimeout",
     "WaitsFor",

@@ -1,16 +1,20 @@
 """The asynchronous client: many tasks, one connection."""
 
 import asyncio
+import contextlib
 import copy
 import os
 import socket
-from collections.abc import Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from functools import partial
 from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar, Unpack, overload
 
-from penstock.client import requests
+from penstock.client import event_requests, requests
 from penstock.client.async_connection import AsyncConnection, OnCancel
+from penstock.client.async_event_handler import AsyncHandler
 from penstock.client.async_operations import AsyncOperations
+from penstock.client.async_subscription import AsyncSubscription
 from penstock.client.blocking_connection import BlockingConnection
 from penstock.client.composer import Composer
 from penstock.client.endpoint import parse_endpoint
@@ -23,8 +27,11 @@ from penstock.client.outbox import Outbox, outbox_of
 from penstock.client.outbox_batches import OutboxBatches
 from penstock.client.outbox_entry import read_entry
 from penstock.client.outbox_job import AsyncOutboxJob
+from penstock.client.position import Position
+from penstock.client.readers import reader_of
 from penstock.client.requests import Request
 from penstock.client.session import greeting
+from penstock.client.subscribed_event import AsyncSubscribedEvent
 from penstock.client.tasks import (
     AnyTask,
     Decode,
@@ -33,11 +40,20 @@ from penstock.client.tasks import (
     decoder_of,
     keep_bytes,
 )
-from penstock.config.limits import CLAIM_WAIT_MS_DEFAULT, CLIENT_RETRY_MS_DEFAULT
+from penstock.config.limits import (
+    CLAIM_WAIT_MS_DEFAULT,
+    CLIENT_READ_EVENTS_DEFAULT,
+    CLIENT_RETRY_MS_DEFAULT,
+    CLIENT_TAKE_OVER_MS_DEFAULT,
+)
 
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
+
+
+def _no_connection() -> AsyncConnection:
+    raise RuntimeError("a client that was made of a socket has no other connection to read over")
 
 
 class AsyncClient(AsyncOperations):
@@ -77,6 +93,9 @@ class AsyncClient(AsyncOperations):
         endpoint = parse_endpoint(server)
         hello = greeting(password, name)
         self._connection = AsyncConnection(endpoint, hello, retry_ms / 1000, on_cancel)
+        self._new_connection: Callable[[], AsyncConnection] = partial(
+            AsyncConnection, endpoint, hello, 0.0
+        )
         self._outbox: Outbox | None = None
         self._batches: OutboxBatches | None = None
         if outbox is not None:
@@ -100,6 +119,7 @@ class AsyncClient(AsyncOperations):
         """Make a client of a connected socket. When that is lost, nothing is sent again."""
         client = cls.__new__(cls)
         client._connection = AsyncConnection(None, greeting(password, name), 0.0, on_cancel)
+        client._new_connection = _no_connection
         client._outbox = None
         client._batches = None
         client._socket = sock
@@ -223,6 +243,108 @@ class AsyncClient(AsyncOperations):
     async def call_raw(self, task: str, payload: bytes) -> bytes:
         """Submit a job whose payload and result are bytes, and wait for its result."""
         return await self.perform(self._composer.call_raw(task, payload))
+
+    # --- events --------------------------------------------------------------------------------
+
+    async def publish(
+        self,
+        stream: str,
+        fields: Mapping[str, object] | None = None,
+        /,
+        *,
+        id: str | None = None,
+        length_max: int | None = None,
+        **named: object,
+    ) -> str:
+        """Append an event to a stream and return its id; it is on disk when this returns.
+
+        Values that are text or bytes go as they are, all others as JSON. The stream is made if it
+        is not there. Like a submission it is sent again after a lost connection under its key,
+        `options(key=...)` or a new one, and is one event all the same: the server knows the keys
+        of a day. With an *id* of your own it has no key. *length_max* trims the stream to about
+        so many events, but never passes what a group has not finished.
+
+        Cancelling leaves open whether it was accepted.
+
+        Raises:
+            TypeError, ValueError: JSON cannot hold a value, or there is no field.
+            Refused: the server declined it. OutcomeUnknown: nobody knows whether it was accepted.
+            ConnectionLost: it was not accepted.
+        """
+        published = await self.perform(self._composer.publish(stream, fields, named, id))
+        if length_max is not None:
+            # The event is there: that it is not trimmed now is no reason to say otherwise.
+            with contextlib.suppress(PenstockError):
+                await self.perform(event_requests.trim_to(stream, length_max))
+        return published
+
+    def subscribe(
+        self,
+        stream: str,
+        *,
+        group: str | None = None,
+        from_: Position = "cursor",
+        consumer: str | None = None,
+        match: Mapping[str, str] | None = None,
+        batch: int = CLIENT_READ_EVENTS_DEFAULT,
+        take_over_ms: int = CLIENT_TAKE_OVER_MS_DEFAULT,
+        wait_ms: int | None = None,
+    ) -> AsyncSubscription:
+        """Return an iterator of the events of a stream, over a connection of its own.
+
+        With a *group* each event goes to one of its consumers, and is acknowledged when that one
+        asks for the next: what was not comes again, also after a crash. The group is made if it is
+        not there; *from_* says where a new one begins: "now" (as does "cursor"), "start", behind
+        an id, or at a time. A *consumer* with a name goes on with what it had not finished; others
+        take that over once nothing was heard of it for *take_over_ms*, which must be well above
+        what the handling of one event takes. Without a name it has one that nobody else has.
+
+        Without a group the events from that place on come to everybody who subscribes, and the
+        place is remembered by this object alone.
+
+        *match* leaves out events of which a field does not fit its pattern, such as
+        `{"type": "order.*"}`. Up to *batch* events are read at once. With *wait_ms* the iteration
+        ends when none has come for so long.
+        """
+        reader = reader_of(
+            stream,
+            group=group,
+            consumer=consumer,
+            from_=from_,
+            batch=batch,
+            match=match,
+            take_over_ms=take_over_ms,
+        )
+        return AsyncSubscription(stream, self._new_connection, reader, self.perform, wait_ms)
+
+    def handler(
+        self,
+        stream: str,
+        function: Callable[[AsyncSubscribedEvent], Awaitable[object]],
+        *,
+        group: str,
+        from_: Position = "cursor",
+        match: Mapping[str, str] | None = None,
+        consumer: str | None = None,
+        attempts: int | None = None,
+        take_over_ms: int = CLIENT_TAKE_OVER_MS_DEFAULT,
+    ) -> AsyncHandler:
+        """Return a block, for `async with`, while which a function is called with each event.
+
+        It is called beside the block, with one event after the other. If it raises it
+        is called again, after pauses that grow, before any later event; after so many *attempts*,
+        without a bound unless given, the error is raised from the block. The group
+        stays, and its cursor: the next handler goes on there. The rest is as for `subscribe`.
+        """
+        subscription = self.subscribe(
+            stream,
+            group=group,
+            from_=from_,
+            match=match,
+            consumer=consumer,
+            take_over_ms=take_over_ms,
+        )
+        return AsyncHandler(subscription, function, attempts=attempts, take_over_ms=take_over_ms)
 
     # --- asking --------------------------------------------------------------------------------
 

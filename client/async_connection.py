@@ -7,12 +7,12 @@ connects again when the connection is lost.
 import asyncio
 import socket
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeAlias, TypeVar, cast
 
 from penstock.client.backoff import Backoff
 from penstock.client.endpoint import Endpoint, tune, why
-from penstock.client.errors import ConnectionLost
+from penstock.client.errors import ConnectionLost, PenstockError
 from penstock.client.requests import Request
 from penstock.client.session import Failures, Session
 from penstock.client.ticket import NEVER
@@ -77,25 +77,38 @@ class AsyncConnection(asyncio.Protocol):
         if self._closed is not None:
             raise ConnectionLost(self._closed)
         if self._opens_first and not self._session.is_open:
-            async with self._opening:
-                if not self._session.is_open:
-                    await self.open()
-        loop = self._loop
-        session = self._session
-        answer: Answer = loop.create_future()
-        if self._waiting or not session.has_room(len(request.stem)):
-            self._waiting.append((request, answer))
-        else:
-            session.request(request, answer, loop.time())
-        if not self._flush_is_planned:
-            self._flush_is_planned = True
-            loop.call_soon(self._flush)
+            await self._open_first()
+        answer = self._ask(request)
         try:
             reply = await answer
         except asyncio.CancelledError:
             self._take_back(request, answer)
             raise
         return request.read(reply)
+
+    async def perform_all(self, requests: Sequence[Request[Any]]) -> list[Reply | PenstockError]:
+        """Send requests back to back; return the reply to each, or why there is none.
+
+        Cancelling drops the replies when they come.
+        """
+        if self._closed is not None:
+            raise ConnectionLost(self._closed)
+        if self._opens_first and not self._session.is_open:
+            await self._open_first()
+        answers = [self._ask(request) for request in requests]
+        outcomes: list[Reply | PenstockError] = []
+        try:
+            for answer in answers:
+                try:
+                    outcomes.append(await answer)
+                except PenstockError as error:
+                    outcomes.append(error)
+        except asyncio.CancelledError:
+            for request, answer in zip(requests, answers, strict=True):
+                answer.cancel()
+                self._take_back(request, answer)
+            raise
+        return outcomes
 
     @property
     def is_quick(self) -> bool:
@@ -129,7 +142,7 @@ class AsyncConnection(asyncio.Protocol):
         try:
             await self._opened
         except BaseException:
-            self._abort()
+            self.abort()
             raise
         finally:
             self._opened = None
@@ -172,7 +185,7 @@ class AsyncConnection(asyncio.Protocol):
             async with asyncio.timeout(CLIENT_CLOSE_SECONDS):
                 await self._gone
         except TimeoutError:
-            self._abort()
+            self.abort()
 
     async def _adopt(self, sock: socket.socket) -> None:
         sock.setblocking(False)
@@ -203,7 +216,7 @@ class AsyncConnection(asyncio.Protocol):
                 answer.set_result(reply)
         self._tell_cancels()
         if session.broken is not None:
-            self._abort()
+            self.abort()
             return
         if answers:
             self._backoff.reset()
@@ -223,6 +236,21 @@ class AsyncConnection(asyncio.Protocol):
         self._plan_flush()
 
     # --- inside --------------------------------------------------------------------------------
+
+    async def _open_first(self) -> None:
+        async with self._opening:
+            if not self._session.is_open:
+                await self.open()
+
+    def _ask(self, request: Request[Any]) -> Answer:
+        """Add a request to the next write."""
+        answer: Answer = self._loop.create_future()
+        if self._waiting or not self._session.has_room(len(request.stem)):
+            self._waiting.append((request, answer))
+        else:
+            self._session.request(request, answer, self._loop.time())
+        self._plan_flush()
+        return answer
 
     def _tell_cancels(self) -> None:
         if self._on_cancel is None:
@@ -275,7 +303,7 @@ class AsyncConnection(asyncio.Protocol):
         self._timer_at = NEVER
         self._fail(self._session.tick(self._loop.time()))
         if self._session.broken is not None:
-            self._abort()
+            self.abort()
         self._flush()
 
     def _fail(self, failures: Failures[Answer]) -> None:
@@ -290,6 +318,7 @@ class AsyncConnection(asyncio.Protocol):
         self._session.discard(request, answer.result(), self._loop.time())
         self._plan_flush()
 
-    def _abort(self) -> None:
+    def abort(self) -> None:
+        """Break the connection: what is unanswered is lost."""
         if self._transport is not None:
             self._transport.abort()

@@ -1,16 +1,19 @@
 """The blocking client: each verb waits for its reply."""
 
+import contextlib
 import copy
 import os
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
 from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar, Unpack, overload
 
-from penstock.client import requests
+from penstock.client import event_requests, requests
 from penstock.client.blocking_connection import BlockingConnection
 from penstock.client.composer import Composer
 from penstock.client.endpoint import parse_endpoint
 from penstock.client.errors import JobFailed, PenstockError
+from penstock.client.event_handler import Handler
 from penstock.client.info import JobInfo, QueueInfo
 from penstock.client.job import Job
 from penstock.client.keys import KeySource
@@ -20,8 +23,12 @@ from penstock.client.outbox import Outbox, outbox_of
 from penstock.client.outbox_entry import read_entry
 from penstock.client.outbox_job import OutboxJob
 from penstock.client.pipeline import Pipeline
+from penstock.client.position import Position
+from penstock.client.readers import reader_of
 from penstock.client.requests import Request
 from penstock.client.session import greeting
+from penstock.client.subscribed_event import SubscribedEvent
+from penstock.client.subscription import Subscription
 from penstock.client.tasks import (
     AnyTask,
     Decode,
@@ -30,7 +37,11 @@ from penstock.client.tasks import (
     decoder_of,
     keep_bytes,
 )
-from penstock.config.limits import CLIENT_RETRY_MS_DEFAULT
+from penstock.config.limits import (
+    CLIENT_READ_EVENTS_DEFAULT,
+    CLIENT_RETRY_MS_DEFAULT,
+    CLIENT_TAKE_OVER_MS_DEFAULT,
+)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -64,10 +75,11 @@ class Client(Operations):
         endpoint = parse_endpoint(server)
         hello = greeting(password, name)
         self._connection = BlockingConnection(endpoint, hello, retry_ms / 1000)
+        self._new_connection = partial(BlockingConnection, endpoint, hello, 0.0)
         self._composer = Composer(Options(), KeySource())
         self._outbox = None if outbox is None else outbox_of(outbox)
         if self._outbox is not None:
-            self._outbox.attach(lambda: BlockingConnection(endpoint, hello, 0.0))
+            self._outbox.attach(self._new_connection)
 
     def __enter__(self) -> Self:
         if self._outbox is not None:
@@ -172,6 +184,106 @@ class Client(Operations):
     def pipeline(self) -> Pipeline:
         """Return a block whose requests are sent together at its end."""
         return Pipeline(self._composer, self._connection, self.perform, self._outbox)
+
+    # --- events --------------------------------------------------------------------------------
+
+    def publish(
+        self,
+        stream: str,
+        fields: Mapping[str, object] | None = None,
+        /,
+        *,
+        id: str | None = None,
+        length_max: int | None = None,
+        **named: object,
+    ) -> str:
+        """Append an event to a stream and return its id; it is on disk when this returns.
+
+        Values that are text or bytes go as they are, all others as JSON. The stream is made if it
+        is not there. Like a submission it is sent again after a lost connection under its key,
+        `options(key=...)` or a new one, and is one event all the same: the server knows the keys
+        of a day. With an *id* of your own it has no key. *length_max* trims the stream to about
+        so many events, but never passes what a group has not finished.
+
+        Raises:
+            TypeError, ValueError: JSON cannot hold a value, or there is no field.
+            Refused: the server declined it. OutcomeUnknown: nobody knows whether it was accepted.
+            ConnectionLost: it was not accepted.
+        """
+        published = self.perform(self._composer.publish(stream, fields, named, id))
+        if length_max is not None:
+            # The event is there: that it is not trimmed now is no reason to say otherwise.
+            with contextlib.suppress(PenstockError):
+                self.perform(event_requests.trim_to(stream, length_max))
+        return published
+
+    def subscribe(
+        self,
+        stream: str,
+        *,
+        group: str | None = None,
+        from_: Position = "cursor",
+        consumer: str | None = None,
+        match: Mapping[str, str] | None = None,
+        batch: int = CLIENT_READ_EVENTS_DEFAULT,
+        take_over_ms: int = CLIENT_TAKE_OVER_MS_DEFAULT,
+        wait_ms: int | None = None,
+    ) -> Subscription:
+        """Return an iterator of the events of a stream, over a connection of its own.
+
+        With a *group* each event goes to one of its consumers, and is acknowledged when that one
+        asks for the next: what was not comes again, also after a crash. The group is made if it is
+        not there; *from_* says where a new one begins: "now" (as does "cursor"), "start", behind
+        an id, or at a time. A *consumer* with a name goes on with what it had not finished; others
+        take that over once nothing was heard of it for *take_over_ms*, which must be well above
+        what the handling of one event takes. Without a name it has one that nobody else has.
+
+        Without a group the events from that place on come to everybody who subscribes, and the
+        place is remembered by this object alone.
+
+        *match* leaves out events of which a field does not fit its pattern, such as
+        `{"type": "order.*"}`. Up to *batch* events are read at once. With *wait_ms* the iteration
+        ends when none has come for so long.
+        """
+        reader = reader_of(
+            stream,
+            group=group,
+            consumer=consumer,
+            from_=from_,
+            batch=batch,
+            match=match,
+            take_over_ms=take_over_ms,
+        )
+        return Subscription(stream, self._new_connection(), reader, self.perform, wait_ms)
+
+    def handler(
+        self,
+        stream: str,
+        function: Callable[[SubscribedEvent], object],
+        *,
+        group: str,
+        from_: Position = "cursor",
+        match: Mapping[str, str] | None = None,
+        consumer: str | None = None,
+        attempts: int | None = None,
+        take_over_ms: int = CLIENT_TAKE_OVER_MS_DEFAULT,
+    ) -> Handler:
+        """Return a block, for `with`, while which a function is called with each event.
+
+        It is called in a thread of its own, with one event after the other. If it raises it
+        is called again, after pauses that grow, before any later event; after so many *attempts*,
+        without a bound unless given, the error is raised at the end of the block. The group
+        stays, and its cursor: the next handler goes on there. The rest is as for `subscribe`.
+        """
+        subscription = self.subscribe(
+            stream,
+            group=group,
+            from_=from_,
+            match=match,
+            consumer=consumer,
+            take_over_ms=take_over_ms,
+        )
+        return Handler(subscription, function, attempts=attempts, take_over_ms=take_over_ms)
 
     # --- asking --------------------------------------------------------------------------------
 

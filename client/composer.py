@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from penstock.client import requests
+from penstock.client import event_requests, requests
 from penstock.client.keys import KeySource
 from penstock.client.options import Given, Options, Unset
 from penstock.client.requests import Request
@@ -57,6 +57,19 @@ class Composer:
 
     def call_raw(self, task: str, payload: bytes) -> Request[bytes]:
         return requests.call(task, payload, self._options, self._key(), decode=keep_bytes)
+
+    def publish(
+        self,
+        stream: str,
+        fields: Mapping[str, object] | None,
+        named: Mapping[str, object],
+        event_id: str | None,
+    ) -> Request[str]:
+        words = event_requests.field_words(fields, named)
+        key = None if event_id is not None else self._key()
+        if key is None:
+            return event_requests.append(stream, event_id or "*", words)
+        return event_requests.publish(stream, key, words)
 
     def wait(self, job_id: int, wait_ms: int | None, decode: Decode) -> Request[Any]:
         return requests.wait(job_id, self.wait_ms if wait_ms is None else wait_ms, decode=decode)

@@ -1,6 +1,6 @@
 """What the server tells about jobs and queues, as frozen values. Times are unix milliseconds."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final, NoReturn, TypeVar
 
 from msgspec import Struct, ValidationError, convert, field
@@ -172,40 +172,40 @@ _QUEUE_FIELDS: Final = frozenset(QueueInfo.__struct_fields__) - {"counters"}
 
 def read_job(reply: Reply) -> JobInfo:
     """Read JOB.SHOW's map; what a newer server adds to it is left out."""
-    fields = _fields(reply)
+    fields = fields_of(reply)
     match fields.get("retry"):
         case {"delays_ms": list(delays)} if delays:
             # The server names the backoff that they replace as well.
             fields["retry"] = {"delays_ms": delays}
         case {"jitter": str(jitter), "base_ms": base_ms, "cap_ms": cap_ms}:
             fields["retry"] = {"base_ms": base_ms, "cap_ms": cap_ms, "jitter": jitter == "full"}
-    return _built(JobInfo, fields)
+    return built(JobInfo, fields)
 
 
 def read_queue(reply: Reply) -> QueueInfo:
     """Read QUEUE.SHOW's map."""
-    fields = _fields(reply)
+    fields = fields_of(reply)
     counters = {
         name: value
         for name, value in fields.items()
         if name not in _QUEUE_FIELDS and type(value) is int
     }
     known = {name: value for name, value in fields.items() if name in _QUEUE_FIELDS}
-    return _built(QueueInfo, {**known, "counters": counters})
+    return built(QueueInfo, {**known, "counters": counters})
 
 
 def read_queues(reply: Reply) -> list[QueueInfo]:
     """Read QUEUE.LIST's array."""
     if not isinstance(reply, list):
-        _refuse("a list of queues", reply)
+        refuse("a list of queues", reply)
     return [read_queue(entry) for entry in reply]
 
 
 def read_summaries(reply: Reply) -> list[JobSummary]:
     """Read QUEUE.PEEK's array."""
     if not isinstance(reply, list):
-        _refuse("a list of jobs", reply)
-    return [_built(JobSummary, _fields(entry)) for entry in reply]
+        refuse("a list of jobs", reply)
+    return [built(JobSummary, fields_of(entry)) for entry in reply]
 
 
 def read_page(reply: Reply) -> JobPage:
@@ -213,13 +213,13 @@ def read_page(reply: Reply) -> JobPage:
     match reply:
         case [int(cursor), list(jobs)]:
             return JobPage(cursor, read_summaries(jobs))
-    _refuse("a cursor and jobs", reply)
+    refuse("a cursor and jobs", reply)
 
 
 def read_claims(reply: Reply) -> list[Claim]:
     """Read JOB.CLAIM's array."""
     if not isinstance(reply, list):
-        _refuse("claimed jobs", reply)
+        refuse("claimed jobs", reply)
     return [_read_claim(entry) for entry in reply]
 
 
@@ -239,7 +239,7 @@ def _read_claim(entry: Reply) -> Claim:
             return Claim(
                 job_id, attempt, queue.decode(), task.decode(), payload, timeout_ms, *known
             )
-    _refuse("a claimed job", entry)
+    refuse("a claimed job", entry)
 
 
 def read_cancel(push: Push) -> tuple[int, int] | None:
@@ -250,16 +250,16 @@ def read_cancel(push: Push) -> tuple[int, int] | None:
     return None
 
 
-def _fields(reply: Reply) -> dict[str, object]:
-    """Make a map's names, and its values but for payload and result, text."""
+def fields_of(reply: Reply, raw: Collection[str] = _BYTES) -> dict[str, object]:
+    """Make a map's names, and its values but for those that are *raw*, text."""
     if not isinstance(reply, dict):
-        _refuse("a map", reply)
+        refuse("a map", reply)
     fields: dict[str, object] = {}
     for raw_name, value in reply.items():
         if not isinstance(raw_name, bytes):
-            _refuse("a map of names", reply)
+            refuse("a map of names", reply)
         name = raw_name.decode(errors="replace")
-        fields[name] = value if name in _BYTES else _plain(value)
+        fields[name] = value if name in raw else _plain(value)
     return fields
 
 
@@ -270,16 +270,22 @@ def _plain(value: Reply) -> object:
         case list():
             return [_plain(each) for each in value]
         case dict():
-            return _fields(value)
+            return fields_of(value)
     return value
 
 
-def _built(kind: type[T], fields: Mapping[str, object]) -> T:
+def built(kind: type[T], fields: Mapping[str, object]) -> T:
+    """Make a value of what was read; what a newer server says beside is left out.
+
+    Raises:
+        ProtocolError: something is missing or of a wrong kind.
+    """
     try:
         return convert(fields, kind)
     except ValidationError as error:
         raise ProtocolError(f"the server's reply is no {kind.__name__}: {error}") from error
 
 
-def _refuse(wanted: str, got: object) -> NoReturn:
+def refuse(wanted: str, got: object) -> NoReturn:
+    """Raise the error for a reply of a wrong kind."""
     raise ProtocolError(f"the server's reply should be {wanted} and is {got!r:.100}")

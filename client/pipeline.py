@@ -1,7 +1,7 @@
 """Requests that are sent together: one round trip for all of them."""
 
 import copy
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from types import TracebackType
 from typing import Any, Generic, ParamSpec, Self, TypeVar, Unpack, overload
@@ -163,6 +163,18 @@ class Pipeline:
     def call_raw(self, task: str, payload: bytes) -> Pending[bytes]:
         """Submit a job whose payload and result are bytes, and wait for its result."""
         return self._collect(self._composer.call_raw(task, payload))
+
+    def publish(
+        self,
+        stream: str,
+        fields: Mapping[str, object] | None = None,
+        /,
+        *,
+        id: str | None = None,
+        **named: object,
+    ) -> Pending[str]:
+        """Append an event to a stream, as `Client.publish` does."""
+        return self._collect(self._composer.publish(stream, fields, named, id))
 
     def wait(self, job_id: int, *, wait_ms: int | None = None) -> Pending[Any]:
         """Wait until a job finished; its result is JSON."""

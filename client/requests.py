@@ -115,7 +115,7 @@ def _submission(
     *,
     waits: bool,
 ) -> bytes:
-    _check_size("payload", payload)
+    check_size("payload", payload)
     name = task.encode()
     count = 3 + options.words_count
     tail = options.words
@@ -134,7 +134,12 @@ def _submission(
     return b"*%d\r\n%b$%d\r\n%b\r\n$%d\r\n%b\r\n%b" % head
 
 
-def _check_size(what: str, data: bytes) -> None:
+def check_size(what: str, data: bytes) -> None:
+    """Refuse what no server takes.
+
+    Raises:
+        Refused: with TOOLARGE.
+    """
     # The server would have to close the connection; a lower limit of its own it says in a reply.
     if len(data) > limits.ARGUMENT_BYTES_MAX:
         raise Refused(
@@ -201,7 +206,7 @@ def claim(queues: Sequence[str], count: int, wait_ms: int) -> Request[list[info.
 
 def complete(job_id: int, attempt: int, result: bytes) -> Request[None]:
     """Make JOB.COMPLETE."""
-    _check_size("result", result)
+    check_size("result", result)
     return report((b"JOB.COMPLETE", job_id, attempt, result))
 
 

@@ -287,6 +287,28 @@ CLIENT_CLOSE_SECONDS: Final = 1.0
 # Types of results whose decoders are kept ready.
 CLIENT_DECODERS_MAX: Final = 1_024
 
+# --- the client's subscriptions ------------------------------------------------------------------
+# One blocked read; then the same is asked again, which shows that the server is still there.
+CLIENT_READ_WAIT_MS: Final = 60_000
+# Events of one read ...
+CLIENT_READ_EVENTS_DEFAULT: Final = 100
+CLIENT_READ_EVENTS_MAX: Final = 500
+# ... but of a group no more than are handled in this time: others of the group may be idle.
+CLIENT_HOLD_SECONDS: Final = 1.0
+# Events that a group's consumer finished are acknowledged together: so many, or after so long.
+CLIENT_FINISHED_EVENTS_MAX: Final = 100
+CLIENT_FINISHED_SECONDS: Final = 0.05
+# After this long without a word an event's consumer is taken for dead.
+CLIENT_TAKE_OVER_MS_DEFAULT: Final = 60_000
+CLIENT_TAKE_OVER_MS_MIN: Final = 100
+# What its consumer gave back is as if it had been left so long ago: anybody takes it at once.
+CLIENT_GIVEN_BACK_MS: Final = 24 * 3_600_000
+# Events that are taken over with one request, at least: it looks at ten times as many.
+CLIENT_TAKE_OVER_EVENTS_MIN: Final = 16
+# Before a handler that failed is called again; doubled at each failure, full jitter below it.
+CLIENT_HANDLER_BACKOFF_BASE_SECONDS: Final = 0.5
+CLIENT_HANDLER_BACKOFF_CAP_SECONDS: Final = 60.0
+
 # --- the client's outbox -------------------------------------------------------------------------
 # The high-water mark: what waits or was refused. An hour of 28 submissions a second.
 OUTBOX_ENTRIES_MAX_DEFAULT: Final = 100_000
@@ -400,6 +422,9 @@ assert PICK_EVENTS_MAX * EVENT_BYTES_MAX <= EVENT_READS_BYTES_MAX <= AHEAD_TOTAL
 assert GROUP_PENDING_MAX <= PENDING_EVENTS_MAX
 assert RECENT_BYTES_MAX < RECENT_TOTAL_BYTES_MAX
 assert CLIENT_BACKOFF_BASE_SECONDS < CLIENT_BACKOFF_CAP_SECONDS
+assert CLIENT_READ_EVENTS_DEFAULT <= CLIENT_READ_EVENTS_MAX
+assert 2 * CLIENT_READ_EVENTS_MAX < ARGUMENTS_MAX
+assert CLIENT_HANDLER_BACKOFF_BASE_SECONDS < CLIENT_HANDLER_BACKOFF_CAP_SECONDS
 assert CLIENT_PIPELINE_REQUESTS_MAX <= CLIENT_REQUESTS_MAX <= REQUESTS_IN_FLIGHT_MAX
 assert CLIENT_REQUESTS_BYTES_MAX < REQUEST_BYTES_MAX
 assert OUTBOX_WINDOW_ENTRIES_MAX <= OUTBOX_SCAN_ENTRIES_MAX
