@@ -35,6 +35,13 @@ from penstock.client.errors import (
 )
 from penstock.client.event import Event
 from penstock.client.event_handler import Handler
+from penstock.client.event_info import (
+    ConsumerInfo,
+    GroupInfo,
+    ScheduleInfo,
+    StreamInfo,
+    TriggerInfo,
+)
 from penstock.client.info import (
     Claim,
     FailedAttempt,
@@ -53,6 +60,8 @@ from penstock.client.pipeline import Pending, Pipeline
 from penstock.client.position import Position
 from penstock.client.queue_requests import QueueSettings
 from penstock.client.retry import Retry
+from penstock.client.schedule_requests import Timing
+from penstock.client.stream_requests import StreamSettings
 from penstock.client.subscribed_event import AsyncSubscribedEvent, SubscribedEvent
 from penstock.client.subscription import Subscription
 from penstock.client.tasks import TaskLike
@@ -68,10 +77,12 @@ __all__ = [
     "Claim",
     "Client",
     "ConnectionLost",
+    "ConsumerInfo",
     "Entry",
     "EntryState",
     "Event",
     "FailedAttempt",
+    "GroupInfo",
     "Handler",
     "Job",
     "JobCancelled",
@@ -98,9 +109,14 @@ __all__ = [
     "Refused",
     "ResultInvalid",
     "Retry",
+    "ScheduleInfo",
+    "StreamInfo",
+    "StreamSettings",
     "SubscribedEvent",
     "Subscription",
     "TaskLike",
+    "Timing",
+    "TriggerInfo",
     "WaitTimeout",
     "WaitsFor",
 ]

@@ -13,6 +13,7 @@ from typing import Any, ParamSpec, Self, TypeVar, Unpack, overload
 from penstock.client import event_requests, requests
 from penstock.client.async_connection import AsyncConnection, OnCancel
 from penstock.client.async_event_handler import AsyncHandler
+from penstock.client.async_event_operations import AsyncEventOperations
 from penstock.client.async_operations import AsyncOperations
 from penstock.client.async_subscription import AsyncSubscription
 from penstock.client.blocking_connection import BlockingConnection
@@ -56,7 +57,7 @@ def _no_connection() -> AsyncConnection:
     raise RuntimeError("a client that was made of a socket has no other connection to read over")
 
 
-class AsyncClient(AsyncOperations):
+class AsyncClient(AsyncOperations, AsyncEventOperations):
     """Submits jobs, waits for them, and claims them, over one connection. Use `async with`.
 
     *server* is `HOST:PORT` or `unix:PATH`. Any number of tasks may use a client at once: their

@@ -14,6 +14,7 @@ from penstock.client.composer import Composer
 from penstock.client.endpoint import parse_endpoint
 from penstock.client.errors import JobFailed, PenstockError
 from penstock.client.event_handler import Handler
+from penstock.client.event_operations import EventOperations
 from penstock.client.info import JobInfo, QueueInfo
 from penstock.client.job import Job
 from penstock.client.keys import KeySource
@@ -48,7 +49,7 @@ R = TypeVar("R")
 T = TypeVar("T")
 
 
-class Client(Operations):
+class Client(Operations, EventOperations):
     """Submits jobs and waits for them, over one connection.
 
     *server* is `HOST:PORT` or `unix:PATH`. The first connection is tried once, on entering or with

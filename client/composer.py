@@ -31,6 +31,11 @@ class Composer:
         return Composer(self._options.changed(given), self._keys)
 
     @property
+    def options(self) -> Options:
+        """The options that requests are made under."""
+        return self._options
+
+    @property
     def wait_ms(self) -> int | None:
         """How long waits last unless they say otherwise."""
         return self._options.wait_ms

@@ -1,0 +1,198 @@
+"""What the server tells about streams, triggers and schedules. Times are unix milliseconds."""
+
+from collections.abc import Mapping
+
+from msgspec import Struct, field
+
+from penstock.client.event import Event
+from penstock.client.event_requests import read_events
+from penstock.client.info import built, fields_of, refuse
+from penstock.protocol.reader import Reply
+
+
+class StreamInfo(Struct, frozen=True):
+    """One stream. `added` counts the events that it was ever given, `length` those there are."""
+
+    name: str
+    length: int
+    last_id: str
+    added: int
+    groups: int
+    first: Event | None = None
+    last: Event | None = None
+
+
+class GroupInfo(Struct, frozen=True):
+    """One consumer group. `cursor` is the id that it delivered last.
+
+    `pending` counts the events that were delivered and not acknowledged, `lag` those that were
+    not delivered yet; None: that is not known.
+    """
+
+    name: str
+    consumers: int
+    pending: int
+    cursor: str
+    read: int | None = None
+    lag: int | None = None
+
+
+class ConsumerInfo(Struct, frozen=True):
+    """One consumer of a group. `idle_ms` is how long ago it last asked for anything."""
+
+    name: str
+    pending: int
+    idle_ms: int
+
+
+class TriggerInfo(Struct, frozen=True):
+    """One trigger: which events of which stream make which job, and how far it is.
+
+    `cursor` is the id of the last event that it has seen, `lag` how many it has not; None: that is
+    not known. `fired` counts jobs, `skipped` events that did not match, `refused` those of which
+    no job can be made (`last_error` says why), `loops` those that were not fired on because jobs
+    that it makes would have made them again and again. `waiting_since` says since when it is
+    behind, and `reason` why.
+    """
+
+    name: str
+    stream: str
+    task: str
+    match: Mapping[str, str] = field(default_factory=dict)
+    payload: str | None = None
+    options: Mapping[str, object] = field(default_factory=dict)
+    cursor: str | None = None
+    lag: int | None = None
+    fired: int = 0
+    skipped: int = 0
+    refused: int = 0
+    last_error: str | None = None
+    loops: int = 0
+    waiting_since: int | None = None
+    reason: str | None = None
+
+
+class ScheduleInfo(Struct, frozen=True):
+    """One schedule: when it submits which job, and when it did last.
+
+    `missed` says what becomes of runs that were missed, `overlap` of one that comes while the job
+    of the last one has not finished.
+    """
+
+    name: str
+    expression: str
+    tz: str
+    task: str
+    payload: str | None = None
+    options: Mapping[str, object] = field(default_factory=dict)
+    missed: str = "once"
+    missed_max: int | None = None
+    jitter_ms: int = 0
+    overlap: str = "allow"
+    next_at: int | None = None
+    last_at: int | None = None
+    last_job: int | None = None
+    runs: int = 0
+    skipped: int = 0
+    last_error: str | None = None
+
+
+def read_stream(name: str, reply: Reply) -> StreamInfo:
+    """Read XINFO STREAM's map."""
+    if not isinstance(reply, dict):
+        refuse("a map", reply)
+    return built(
+        StreamInfo,
+        {
+            "name": name,
+            "length": reply.get(b"length"),
+            "last_id": _text(reply.get(b"last-generated-id")),
+            "added": reply.get(b"entries-added"),
+            "groups": reply.get(b"groups"),
+            "first": _event(name, reply.get(b"first-entry")),
+            "last": _event(name, reply.get(b"last-entry")),
+        },
+    )
+
+
+def read_groups(reply: Reply) -> list[GroupInfo]:
+    """Read XINFO GROUPS' maps."""
+    return [
+        built(
+            GroupInfo,
+            {
+                "name": group.get("name"),
+                "consumers": group.get("consumers"),
+                "pending": group.get("pending"),
+                "cursor": group.get("last-delivered-id"),
+                "read": group.get("entries-read"),
+                "lag": group.get("lag"),
+            },
+        )
+        for group in _maps(reply)
+    ]
+
+
+def read_consumers(reply: Reply) -> list[ConsumerInfo]:
+    """Read XINFO CONSUMERS' maps."""
+    return [
+        built(
+            ConsumerInfo,
+            {
+                "name": consumer.get("name"),
+                "pending": consumer.get("pending"),
+                "idle_ms": consumer.get("idle"),
+            },
+        )
+        for consumer in _maps(reply)
+    ]
+
+
+def read_names(reply: Reply) -> list[str]:
+    """Read the names of streams, in their order."""
+    if not isinstance(reply, list):
+        refuse("names", reply)
+    return sorted(_text(name) or "" for name in reply)
+
+
+def read_trigger(reply: Reply) -> TriggerInfo:
+    """Read TRIGGER.SHOW's map."""
+    return built(TriggerInfo, fields_of(reply, raw=()))
+
+
+def read_triggers(reply: Reply) -> list[TriggerInfo]:
+    """Read TRIGGER.LIST's maps."""
+    return [built(TriggerInfo, trigger) for trigger in _maps(reply)]
+
+
+def read_schedule(reply: Reply) -> ScheduleInfo:
+    """Read CRON.SHOW's map."""
+    return built(ScheduleInfo, fields_of(reply, raw=()))
+
+
+def read_schedules(reply: Reply) -> list[ScheduleInfo]:
+    """Read CRON.LIST's maps."""
+    return [built(ScheduleInfo, schedule) for schedule in _maps(reply)]
+
+
+def read_times(reply: Reply) -> list[int]:
+    """Read CRON.NEXT's times."""
+    if isinstance(reply, list):
+        times = [each for each in reply if type(each) is int]
+        if len(times) == len(reply):
+            return times
+    refuse("times", reply)
+
+
+def _maps(reply: Reply) -> list[dict[str, object]]:
+    if not isinstance(reply, list):
+        refuse("a list", reply)
+    return [fields_of(entry, raw=()) for entry in reply]
+
+
+def _event(stream: str, entry: Reply) -> Event | None:
+    return None if entry is None else read_events(stream, [entry])[0]
+
+
+def _text(raw: object) -> str | None:
+    return raw.decode(errors="replace") if isinstance(raw, bytes) else None
