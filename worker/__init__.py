@@ -1,5 +1,6 @@
 """Tasks and the processes that run them."""
 
+from penstock.client.event import Event
 from penstock.worker.current import CurrentJob, current_job
 from penstock.worker.endings import Cancel, Dead, Retry, Snooze
 from penstock.worker.errors import (
@@ -12,6 +13,7 @@ from penstock.worker.errors import (
     UnknownTask,
     WorkerError,
 )
+from penstock.worker.handler import Handler, on
 from penstock.worker.registry import Registry, load_app
 from penstock.worker.retries import Retries
 from penstock.worker.task import Task, task
@@ -23,6 +25,8 @@ __all__ = [
     "Cancelled",
     "CurrentJob",
     "Dead",
+    "Event",
+    "Handler",
     "Registry",
     "ResultError",
     "Retries",
@@ -35,5 +39,6 @@ __all__ = [
     "WorkerError",
     "current_job",
     "load_app",
+    "on",
     "task",
 ]

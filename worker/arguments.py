@@ -17,7 +17,7 @@ Arguments: TypeAlias = tuple[Sequence[object], Mapping[str, object]]
 _BLANKS: Final = b" \t\r\n"
 _NO_KEYWORDS: Final[Mapping[str, object]] = {}
 # What decoding hostile bytes raises: wrong type or syntax, not UTF-8, nested too deep.
-_DECODE_ERRORS: Final = (msgspec.MsgspecError, UnicodeError, RecursionError)
+DECODE_ERRORS: Final = (msgspec.MsgspecError, UnicodeError, RecursionError)
 _MESSAGE: Final = re.compile(r"(?P<text>.*?)(?: - at `\$(?P<path>.*)`)?", re.DOTALL)
 _ARRAY: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _OBJECT: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -49,7 +49,9 @@ class ArgumentDecoder:
         }
         self._rest = next((p for p in parameters if p.kind is p.VAR_POSITIONAL), None)
         self._keywords = next((p for p in parameters if p.kind is p.VAR_KEYWORD), None)
-        self._decoders = {p.name: self._decoder(p.name, hints) for p in parameters}
+        self._decoders = {
+            p.name: value_decoder(name, p.name, hints.get(p.name, Any)) for p in parameters
+        }
         self._whole = self._whole_decoder(parameters, hints)
 
     def decode(self, payload: bytes) -> Arguments:
@@ -61,23 +63,10 @@ class ArgumentDecoder:
         if self._whole is not None and payload[:1] == b"[":
             try:
                 return self._whole.decode(payload), _NO_KEYWORDS
-            except _DECODE_ERRORS:
+            except DECODE_ERRORS:
                 pass  # Argument by argument the error can name the parameter.
         positional, keywords = self._split(payload)
         return self._bind(positional, keywords)
-
-    def _decoder(self, name: str, hints: Mapping[str, object]) -> msgspec.json.Decoder[Any]:
-        hint: Any = hints.get(name, Any)
-        try:
-            known = msgspec.inspect.type_info(hint)
-            if isinstance(known, msgspec.inspect.CustomType) and not _is_path(known.cls):
-                raise TypeError(f"no JSON value is a {known.cls.__qualname__}")
-            return msgspec.json.Decoder(hint, dec_hook=_from_json)
-        except (TypeError, RecursionError) as error:
-            raise TaskError(
-                f"task {self._name}: JSON cannot be checked against the annotation of "
-                f"{name!r}: {error}"
-            ) from error
 
     def _whole_decoder(
         self, parameters: Sequence[inspect.Parameter], hints: Mapping[str, object]
@@ -105,7 +94,7 @@ class ArgumentDecoder:
             keywords = _OBJECT.decode(text)
             positional = keywords.pop("*", None)
             return [] if positional is None else _ARRAY.decode(positional), keywords
-        except _DECODE_ERRORS as error:
+        except DECODE_ERRORS as error:
             raise ArgumentError(
                 f"{self._name}(): the payload is not the JSON of a call: {_text(error)}"
             ) from None
@@ -156,13 +145,35 @@ class ArgumentDecoder:
     def _value(self, name: str, raw: msgspec.Raw, shown: str | None = None) -> object:
         try:
             value: object = self._decoders[name].decode(raw)
-        except _DECODE_ERRORS as error:
-            match = _MESSAGE.fullmatch(_text(error))
-            assert match is not None
-            text, path = match["text"].replace("`", ""), match["path"] or ""
-            text = f" e{text[1:]}" if text.startswith("Expected ") else f": {text}"
-            raise ArgumentError(f"{self._name}(): '{shown or name}{path}'{text}") from None
+        except DECODE_ERRORS as error:
+            raise misfit(self._name, shown or name, error) from None
         return value
+
+
+def value_decoder(task: str, name: str, hint: Any) -> msgspec.json.Decoder[Any]:
+    """Make what reads the JSON of one parameter.
+
+    Raises:
+        TaskError: its annotation cannot be checked against JSON.
+    """
+    try:
+        known = msgspec.inspect.type_info(hint)
+        if isinstance(known, msgspec.inspect.CustomType) and not _is_path(known.cls):
+            raise TypeError(f"no JSON value is a {known.cls.__qualname__}")
+        return msgspec.json.Decoder(hint, dec_hook=_from_json)
+    except (TypeError, RecursionError) as error:
+        raise TaskError(
+            f"task {task}: JSON cannot be checked against the annotation of {name!r}: {error}"
+        ) from error
+
+
+def misfit(task: str, name: str, error: Exception) -> ArgumentError:
+    """Say which argument does not fit, and how."""
+    match = _MESSAGE.fullmatch(_text(error))
+    assert match is not None
+    text, path = match["text"].replace("`", ""), match["path"] or ""
+    text = f" e{text[1:]}" if text.startswith("Expected ") else f": {text}"
+    return ArgumentError(f"{task}(): '{name}{path}'{text}")
 
 
 def _is_path(wanted: object) -> bool:

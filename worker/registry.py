@@ -60,8 +60,8 @@ def load_app(app: str) -> Registry:
     registry = _collect(app, place)
     if not len(registry):
         raise AppError(
-            f"--app {app}: no tasks there; decorate functions with @task "
-            "(from penstock.worker import task)"
+            f"--app {app}: no tasks there; decorate functions with @task or @on "
+            "(from penstock.worker import on, task)"
         )
     return registry
 

@@ -5,6 +5,8 @@ from typing import Any, Final
 
 from penstock.worker.arguments import ArgumentDecoder, Arguments
 from penstock.worker.errors import UnknownTask
+from penstock.worker.event_arguments import EventArguments
+from penstock.worker.handler import Handler
 from penstock.worker.prefetch import Kind
 from penstock.worker.registry import AnyTask, Registry
 from penstock.worker.results import encode_result, raw_result
@@ -26,7 +28,11 @@ class Runnable:
         self.is_async = task.is_async
         self.retries = task.retry
         self._raw = task.raw
-        self._decoder = None if task.raw else ArgumentDecoder(task.name, task.fn)
+        self._decoder: ArgumentDecoder | EventArguments | None = None
+        if isinstance(task, Handler):
+            self._decoder = EventArguments(task.name, task.fn)
+        elif not task.raw:
+            self._decoder = ArgumentDecoder(task.name, task.fn)
 
     def arguments(self, payload: bytes) -> Arguments:
         """Read the arguments of one call.
@@ -52,6 +58,7 @@ class Runnables:
 
     def __init__(self, registry: Registry) -> None:
         self._by_name = {task.name: Runnable(task) for task in registry}
+        self.handlers = [task for task in registry if isinstance(task, Handler)]
         kinds = {runnable.is_async for runnable in self._by_name.values()}
         if kinds == {True}:
             self.kind = Kind.ASYNC

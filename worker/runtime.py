@@ -32,6 +32,7 @@ from penstock.worker.prefetch import (
     async_jobs_to_claim,
     sync_jobs_to_claim,
 )
+from penstock.worker.registrations import Registrations
 from penstock.worker.reports import Attempt, Reports
 from penstock.worker.runnable import Runnables
 
@@ -78,6 +79,7 @@ class Runtime:
         self._executor = executor
         self._async_jobs = async_jobs
         self._reports = reports
+        self._registrations = Registrations(runnables.handlers, say)
         self._say = say
         self._loop = asyncio.get_running_loop()
         self._times = RunTimes()
@@ -115,11 +117,13 @@ class Runtime:
         self._link = await open_link(self._lost)
         self._link.on_push = self._pushed
         self._answers = Answers(self._link, self._reports, self._say, self._end_if_drained)
+        self._registrations.start(self._link)
         self._pump()
         self._end_if_drained()
         try:
             return await self._ended
         finally:
+            self._registrations.stop()
             self._answers.stop()
             self._link.close()
             self._link = self._answers = None
