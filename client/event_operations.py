@@ -175,6 +175,7 @@ class EventOperations(ABC):
         task: AnyTask,
         *args: object,
         kwargs: Mapping[str, object] | None = None,
+        payload: str | bytes | None = None,
         **timing: Unpack[Timing],
     ) -> None:
         """Submit a job whenever a cron expression says so, each run once, whatever dies.
@@ -182,11 +183,12 @@ class EventOperations(ABC):
         The expression has five fields, six with seconds first, or is one such as `@daily`. The
         timing: `tz` (the name of a time zone), `missed` ("skip", "once", "all") with `missed_max`,
         `jitter_ms`, `overlap` ("allow", "skip", "wait"). The job has the options of this client.
+        A *payload* goes as it is, in place of the arguments.
         """
         options = self._composer.options
         self.perform(
             schedule_requests.set_schedule(
-                name, expression, task, args, kwargs or {}, options, timing
+                name, expression, task, args, kwargs or {}, options, timing, payload
             )
         )
 

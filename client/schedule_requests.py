@@ -47,8 +47,9 @@ def set_schedule(
     kwargs: Mapping[str, object],
     options: Options,
     timing: Timing,
+    payload: str | bytes | None = None,
 ) -> Request[None]:
-    """Make CRON.SET.
+    """Make CRON.SET. A *payload* goes as it is, in place of the arguments.
 
     Raises:
         TypeError: JSON cannot hold an argument, or nothing of a schedule has that name.
@@ -58,7 +59,10 @@ def set_schedule(
         if given not in Timing.__annotations__:
             known = ", ".join(Timing.__annotations__)
             raise TypeError(f"there is no {given!r} of a schedule; there are {known}")
-    payload = encode_arguments(task, args, kwargs)
+    if payload is None:
+        payload = encode_arguments(task, args, kwargs)
+    elif args or kwargs:
+        raise TypeError("a payload takes the place of arguments; give one of them")
     words: list[bytes | str | int] = [
         *(b"CRON.SET", name, expression, *_words(timing, _BEFORE)),
         *(name_of(task), payload, *_words(timing, _BEHIND)),
