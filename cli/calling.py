@@ -69,7 +69,7 @@ def submit(
 
         submit_file(file, Order(task, options, wait_ms, as_json), server)
         return
-    content = _read_payload(payload)
+    content = read_payload(payload)
     with open_client(server) as client:
         job_id = client.options(**options).submit_raw(task, content).id
         if wait_ms is not None:
@@ -93,7 +93,7 @@ def call(
     task, options, wait_ms = read_task(task), flags.for_client(), read_wait_ms(wait)
     if wait_ms is not None:
         options["wait_ms"] = wait_ms
-    content = _read_payload(payload)
+    content = read_payload(payload)
     with open_client(server) as client:
         result = client.options(**options).call_raw(task, content)
     _write_result(result, as_json=as_json)
@@ -112,7 +112,7 @@ def wait(
     _write_result(result, as_json=as_json)
 
 
-def _read_payload(given: str | None) -> bytes:
+def read_payload(given: str | None) -> bytes:
     if given is None:
         return b""
     if given != "-":

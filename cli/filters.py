@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Final, cast
 
 import typer
 
 from penstock.cli.flags import group_of
-from penstock.cli.options import read_option, read_time, require_utf8
-from penstock.config.durations import parse_duration_ms
+from penstock.cli.options import WHEN, read_option, read_when, require_utf8
 from penstock.config.kinds import Choice
 
 if TYPE_CHECKING:
     from penstock.client.filters import DeadFilter, JobFilter
 
-_WHEN: Final = "a time as ISO 8601, unix milliseconds, or how long ago: 30m, 2h, 1d."
+_WHEN: Final = f"{WHEN}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +85,8 @@ def _given(read: dict[str, object], texts: dict[str, str | None]) -> dict[str, o
 
 def _span(flags: DeadFlags) -> dict[str, object]:
     return {
-        "since": read_option("--since", _read_when, flags.since),
-        "until": read_option("--until", _read_when, flags.until),
+        "since": read_option("--since", read_when, flags.since),
+        "until": read_option("--until", read_when, flags.until),
     }
 
 
@@ -96,13 +94,3 @@ def _read_state(text: str) -> str:
     from penstock.protocol.states import STATE_FILTERS
 
     return Choice(tuple(STATE_FILTERS)).read(text, typed=False)
-
-
-def _read_when(text: str) -> datetime | int:
-    if text.isdigit():
-        return int(text)
-    try:
-        ago_ms = parse_duration_ms(text)
-    except ValueError:
-        return read_time(text)
-    return datetime.now(UTC) - timedelta(milliseconds=ago_ms)

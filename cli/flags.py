@@ -21,11 +21,16 @@ class FlagGroup:
     build: Callable[..., object]
 
 
-def group_of(values: type) -> FlagGroup:
-    """Make a group of a dataclass whose fields are annotated with `typer.Option`."""
+def group_of(values: type, *, without: tuple[str, ...] = ()) -> FlagGroup:
+    """Make a group of a dataclass whose fields are annotated with `typer.Option`.
+
+    The fields *without* get no option and keep their defaults.
+    """
     types = get_type_hints(values, include_extras=True)
     parameters = tuple(
-        _keyword(each.name, types[each.name], default=each.default) for each in fields(values)
+        _keyword(each.name, types[each.name], default=each.default)
+        for each in fields(values)
+        if each.name not in without
     )
     return FlagGroup(parameters, values)
 

@@ -1,8 +1,16 @@
 """What `--help` shows beside the names of arguments and flags: what people write, no types."""
 
-from typing import Any
+from typing import Any, Final
 
 from typer.core import TyperArgument, TyperCommand, TyperGroup
+
+# The panels of `penstock --help`, from its top to its bottom.
+SERVERS: Final = "Servers and workers"
+JOBS: Final = "Jobs"
+QUEUES: Final = "Queues"
+EVENTS: Final = "Events"
+OTHERS: Final = "About"
+_PANELS: Final = (SERVERS, JOBS, QUEUES, EVENTS, OTHERS)
 
 
 class HelpfulCommand(TyperCommand):
@@ -13,7 +21,14 @@ class HelpfulCommand(TyperCommand):
 
 
 class HelpfulGroup(TyperGroup):
-    """A group of commands whose help names no Python types."""
+    """A group of commands whose help names no Python types, and has its panels in order."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return sorted(super().list_commands(ctx), key=self._panel)
+
+    def _panel(self, name: str) -> int:
+        panel = getattr(self.commands[name], "rich_help_panel", None)
+        return _PANELS.index(panel) if panel in _PANELS else 0
 
     def get_params(self, ctx: Any) -> list[Any]:
         return [_without_type(each) for each in super().get_params(ctx)]

@@ -1,7 +1,9 @@
-"""Payloads, one a line, read in the pieces in which they arrive."""
+"""Payloads and events, one a line, read in the pieces in which they arrive."""
 
 import os
+import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,6 +21,24 @@ class Line:
 
     number: int
     payload: bytes
+
+
+@contextmanager
+def opened(file: str) -> Iterator[int]:
+    """Open a file of lines, or for - standard input, for as long as the block lasts."""
+    if file == "-":
+        yield sys.stdin.fileno()
+        return
+    try:
+        descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise mistake(f"{file} cannot be read ({error.strerror})") from error
+    try:
+        if os.path.isdir(file):
+            raise mistake(f"{file} is a directory; name a file of lines")
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def read_batches(descriptor: int, on_read: Callable[[int], None]) -> Iterator[list[Line]]:

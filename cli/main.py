@@ -7,11 +7,22 @@ from typing import Annotated, Final, Protocol, cast
 import typer
 
 from penstock.cli import calling, configuring, deciding, listing, serving, showing
+from penstock.cli.cron_verbs import cron_app
+from penstock.cli.event_verbs import events_app
 from penstock.cli.exits import MEANINGS, CommandFailed, Exit
 from penstock.cli.failures import explain
-from penstock.cli.help import HelpfulCommand, HelpfulGroup
+from penstock.cli.help import (
+    EVENTS,
+    JOBS,
+    OTHERS,
+    QUEUES,
+    SERVERS,
+    HelpfulCommand,
+    HelpfulGroup,
+)
 from penstock.cli.output import leave_stderr, note, printable, write_line
 from penstock.cli.queue_verbs import queue_app
+from penstock.cli.trigger_verbs import triggers_app
 from penstock.cli.version import version, write_version
 
 # Click's UsageError, which older versions of typer take from click and newer ones bring along.
@@ -25,33 +36,39 @@ app: Final = typer.Typer(
     name="penstock",
     cls=HelpfulGroup,
     help="Penstock, a durable job server: jobs come in over TCP, are on disk before they are"
-    " acknowledged, run by priority, and are answered in order.",
+    " acknowledged, run by priority, and are answered in order; events beside them, for all who"
+    " follow.",
     epilog=_EPILOG,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
 
-_SERVER, _CLIENT, _QUEUES, _OTHER = "Servers and workers", "Jobs", "Queues", "About"
 for _verb, _panel in (
-    (serving.serve, _SERVER),
-    (serving.worker, _SERVER),
-    (calling.submit, _CLIENT),
-    (calling.call, _CLIENT),
-    (calling.wait, _CLIENT),
-    (showing.show, _CLIENT),
-    (listing.jobs, _CLIENT),
-    (deciding.cancel, _CLIENT),
-    (deciding.redrive, _CLIENT),
-    (deciding.discard, _CLIENT),
-    (showing.queues, _QUEUES),
-    (listing.dead, _QUEUES),
-    (listing.peek, _QUEUES),
-    (configuring.config, _OTHER),
-    (version, _OTHER),
+    (serving.serve, SERVERS),
+    (serving.worker, SERVERS),
+    (calling.submit, JOBS),
+    (calling.call, JOBS),
+    (calling.wait, JOBS),
+    (showing.show, JOBS),
+    (listing.jobs, JOBS),
+    (deciding.cancel, JOBS),
+    (deciding.redrive, JOBS),
+    (deciding.discard, JOBS),
+    (showing.queues, QUEUES),
+    (listing.dead, QUEUES),
+    (listing.peek, QUEUES),
+    (configuring.config, OTHERS),
+    (version, OTHERS),
 ):
     app.command(rich_help_panel=_panel, cls=HelpfulCommand)(_verb)
-app.add_typer(queue_app, rich_help_panel=_QUEUES)
+for _group, _panel in (
+    (queue_app, QUEUES),
+    (events_app, EVENTS),
+    (triggers_app, EVENTS),
+    (cron_app, EVENTS),
+):
+    app.add_typer(_group, rich_help_panel=_panel)
 
 
 @app.callback(invoke_without_command=True)

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar, cast
 
 import typer
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 DEFAULT_SERVER: Final = "127.0.0.1:7711"
 PASSWORD_VARIABLE: Final = "PENSTOCK_PASSWORD"
+
+# Times that `read_when` understands.
+WHEN: Final = "a time as ISO 8601, unix milliseconds, or how long ago: 30m, 2h, 1d"
 
 Read = TypeVar("Read")
 
@@ -332,3 +335,28 @@ def read_time(text: str) -> datetime:
             " 2027-01-31T08:00:00+01:00"
         ) from None
     return time if time.tzinfo is not None else time.astimezone()
+
+
+def read_when(text: str) -> datetime | int:
+    """Read an instant as `WHEN` has it; plain digits stay the unix milliseconds that they are."""
+    if text.isascii() and text.isdigit():
+        return int(text)
+    try:
+        ago_ms = parse_duration_ms(text)
+    except ValueError:
+        return read_time(text)
+    return datetime.now(UTC) - timedelta(milliseconds=ago_ms)
+
+
+def read_pairs(texts: list[str] | None, form: str) -> dict[str, str]:
+    """Read NAME=VALUE arguments; *form* is how they are written, such as FIELD=PATTERN."""
+    pairs: dict[str, str] = {}
+    for text in texts or ():
+        name, equals, value = text.partition("=")
+        if not (name and equals):
+            raise mistake(f"{text} is no {form}")
+        if name in pairs:
+            raise mistake(f"{name} is given twice")
+        read_option(form, require_utf8, text)
+        pairs[name] = value
+    return pairs

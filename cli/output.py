@@ -42,11 +42,12 @@ def write_table(
 ) -> None:
     """Write a table on a terminal, and lines of tab-separated values elsewhere.
 
-    Cells of the columns *whole* are not broken into lines, nor are short ones cut.
+    Cells of the columns *whole* are not broken into lines, nor are short ones cut. Those of other
+    columns are never cut.
     """
     if not on_terminal():
         for row in rows:
-            write_line("\t".join(map(_one_line, row)))
+            write_line(tabbed(row))
         return
     from rich import box
     from rich.console import Console
@@ -59,10 +60,20 @@ def write_table(
         is_whole = column in whole
         width = max((len(row[place]) for row in rows), default=0)
         least = min(max(width, len(column)), WHOLE_CHARACTERS_MAX) if is_whole else None
-        table.add_column(column, no_wrap=is_whole, min_width=least)
+        table.add_column(
+            column,
+            no_wrap=is_whole,
+            min_width=least,
+            overflow="ellipsis" if is_whole else "fold",
+        )
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     Console().print(table)
+
+
+def tabbed(cells: Sequence[str]) -> str:
+    """Put cells on one line, as programs split it."""
+    return "\t".join(map(_one_line, cells))
 
 
 def note(sentence: str) -> None:

@@ -1,4 +1,4 @@
-"""How far a long submission has come, shown to a person and to nobody else."""
+"""How far the sending of a file has come, shown to a person and to nobody else."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Silence:
     def read(self, bytes_read: int) -> None:
         """Take note that so much of the input was read."""
 
-    def submitted(self, jobs: int) -> None:
-        """Take note that so many more jobs are on disk."""
+    def stored(self, count: int) -> None:
+        """Take note that so many more of what was sent are on disk."""
 
     def write_lines(self, lines: list[str]) -> None:
         """Write lines of the result, all at once."""
@@ -30,19 +30,19 @@ class Silence:
 
 
 class Bar(Silence):
-    """A bar of the bytes read, with the jobs submitted beside it."""
+    """A bar of the bytes read, with how many jobs or events are on disk beside it."""
 
     def __init__(self, shown: Progress, bytes_total: int | None) -> None:
         self._shown = shown
-        self._task = shown.add_task("", total=bytes_total, jobs="0")
-        self._jobs = 0
+        self._task = shown.add_task("", total=bytes_total, count="0")
+        self._count = 0
 
     def read(self, bytes_read: int) -> None:
         self._shown.advance(self._task, bytes_read)
 
-    def submitted(self, jobs: int) -> None:
-        self._jobs += jobs
-        self._shown.update(self._task, jobs=f"{self._jobs:,}")
+    def stored(self, count: int) -> None:
+        self._count += count
+        self._shown.update(self._task, count=f"{self._count:,}")
 
     def write_lines(self, lines: list[str]) -> None:
         if on_terminal():
@@ -53,15 +53,19 @@ class Bar(Silence):
 
 
 @contextmanager
-def progress(descriptor: int) -> Iterator[Silence]:
-    """Show a bar while the block reads *descriptor*, if standard error is a terminal."""
+def progress(descriptor: int, noun: str) -> Iterator[Silence]:
+    """Show a bar while the block reads *descriptor*, if standard error is a terminal.
+
+    *noun* is what becomes of the lines: jobs, or events.
+    """
     if not sys.stderr.isatty():
         yield Silence()
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = (BarColumn(), TextColumn("{task.fields[jobs]} jobs"), TimeElapsedColumn())
+    counter = TextColumn(f"{{task.fields[count]}} {noun}")
+    columns = (BarColumn(), counter, TimeElapsedColumn())
     console = Console(stderr=not on_terminal())
     with Progress(*columns, console=console, transient=True) as shown:
         yield Bar(shown, _length(descriptor))

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from penstock.cli.connection import open_client
-from penstock.cli.exits import CommandFailed, Exit, mistake
-from penstock.cli.lines import BATCH_LINES_MAX, Line, read_batches
+from penstock.cli.exits import CommandFailed, Exit
+from penstock.cli.lines import BATCH_LINES_MAX, Line, opened, read_batches
 from penstock.cli.output import counted, note, plain_bytes, result_line, write
 from penstock.cli.progress import Silence, progress
 from penstock.client import (
@@ -54,28 +51,11 @@ def submit_file(file: str, order: Order, server: str | None) -> None:
     Raises:
         CommandFailed: a line was refused, or a job that was waited for did not succeed.
     """
-    with _opened(file) as descriptor, open_client(server) as client:
-        with progress(descriptor) as shown:
+    with opened(file) as descriptor, open_client(server) as client:
+        with progress(descriptor, "jobs") as shown:
             submissions = _submit_lines(client, descriptor, order, shown)
         if order.wait_ms is not None:
             _write_results(client, submissions, order)
-
-
-@contextmanager
-def _opened(file: str) -> Iterator[int]:
-    if file == "-":
-        yield sys.stdin.fileno()
-        return
-    try:
-        descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError as error:
-        raise mistake(f"{file} cannot be read ({error.strerror})") from error
-    try:
-        if os.path.isdir(file):
-            raise mistake(f"{file} is a directory; name a file with one payload a line")
-        yield descriptor
-    finally:
-        os.close(descriptor)
 
 
 def _submit_lines(
@@ -91,7 +71,7 @@ def _submit_lines(
             submissions, refusals = _submit_batch(client, batch, order)
             sending = []
             count += len(submissions)
-            shown.submitted(len(submissions))
+            shown.stored(len(submissions))
             if order.wait_ms is not None:
                 kept += submissions
             elif submissions:

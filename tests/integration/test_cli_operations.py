@@ -1,10 +1,7 @@
 """The commands about jobs and queues against a real server, on pipes and on a terminal."""
 
 import json
-import os
-import pty
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeAlias
@@ -15,7 +12,7 @@ from penstock.cli.exits import Exit
 from penstock.cli.listing import TERMINAL_JOBS_MAX
 from penstock.client import Client
 from penstock.loadtest.processes import ServerProcess
-from tests.integration.test_cli_jobs import Ended
+from tests.integration.commands import Commands, Ended
 
 pytestmark = pytest.mark.integration
 
@@ -32,52 +29,18 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
 
 
 @pytest.fixture
-def environ(server: ServerProcess) -> dict[str, str]:
-    plain = {name: text for name, text in os.environ.items() if not name.startswith("PENSTOCK_")}
-    return {**plain, "PENSTOCK_SERVER": server.announced("resp"), "COLUMNS": "150", "TERM": "xterm"}
+def commands(server: ServerProcess) -> Commands:
+    return Commands(server.announced("resp"))
 
 
 @pytest.fixture
-def penstock(environ: dict[str, str]) -> Penstock:
-    def run(*arguments: str) -> Ended:
-        ended = subprocess.run(
-            [sys.executable, "-m", "penstock.cli", *arguments],
-            env=environ,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=False,
-        )
-        return Ended(ended.returncode, ended.stdout.decode(), ended.stderr.decode())
-
-    return run
+def penstock(commands: Commands) -> Penstock:
+    return commands.run
 
 
 @pytest.fixture
-def on_terminal(environ: dict[str, str]) -> Penstock:
-    """Run a command on a terminal, where *answer* is typed; both outputs are what is seen."""
-
-    def run(*arguments: str, answer: str = "") -> Ended:
-        ours, theirs = pty.openpty()
-        os.write(ours, answer.encode())
-        command = [sys.executable, "-m", "penstock.cli", *arguments]
-        with subprocess.Popen(
-            command, env=environ, stdin=theirs, stdout=theirs, stderr=theirs
-        ) as process:
-            os.close(theirs)
-            seen = b""
-            while piece := _read(ours):
-                seen += piece
-        os.close(ours)
-        return Ended(process.returncode, seen.decode().replace("\r\n", "\n"), "")
-
-    return run
-
-
-def _read(terminal: int) -> bytes:
-    try:
-        return os.read(terminal, 65_536)
-    except OSError:
-        return b""  # Linux says so of a terminal that nobody holds any more.
+def on_terminal(commands: Commands) -> Penstock:
+    return commands.on_terminal
 
 
 def submitted(penstock: Penstock, *arguments: str) -> str:
@@ -221,18 +184,12 @@ def test_the_port_for_http_is_told_from_that_for_clients(
     assert ended.err.startswith("penstock: an HTTP server answers there; Penstock has another port")
 
 
-def test_ctrl_c_ends_a_long_submission_with_how_far_it_came(environ: dict[str, str]) -> None:
-    command = [sys.executable, "-m", "penstock.cli", "submit", "echo", "--file", "-"]
-    with subprocess.Popen(
-        [*command, "--queue", "stopped"],
-        env=environ,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    ) as process:
+def test_ctrl_c_ends_a_long_submission_with_how_far_it_came(commands: Commands) -> None:
+    arguments = ("submit", "echo", "--file", "-", "--queue", "stopped")
+    with commands.running(*arguments, stdin=subprocess.PIPE) as process:
         assert process.stdin is not None
         assert process.stdout is not None
-        process.stdin.write(b"1\n2\n")
+        process.stdin.write("1\n2\n")
         process.stdin.flush()
         ids = [process.stdout.readline() for _ in range(2)]
         process.send_signal(2)
@@ -240,4 +197,4 @@ def test_ctrl_c_ends_a_long_submission_with_how_far_it_came(environ: dict[str, s
 
     assert all(ids)
     assert process.returncode == Exit.INTERRUPTED
-    assert told.decode() == "penstock: stopped after 2 acknowledged jobs\n"
+    assert told == "penstock: stopped after 2 acknowledged jobs\n"

@@ -18,9 +18,15 @@ VERBS = [
     *("serve", "worker"),
     *("submit", "call", "wait", "show", "jobs", "cancel", "redrive", "discard"),
     *("queues", "dead", "peek", "queue"),
+    *("events", "triggers", "cron"),
     *("config", "version"),
 ]
-QUEUE_VERBS = ["show", "set", "pause", "resume", "purge", "delete"]
+GROUPED_VERBS = [
+    *(["queue", verb] for verb in ("show", "set", "pause", "resume", "purge", "delete")),
+    *(["events", verb] for verb in ("tail", "publish", "list", "groups", "show", "trim", "retain")),
+    *(["triggers", verb] for verb in ("list", "show", "set", "delete")),
+    *(["cron", verb] for verb in ("list", "show", "set", "delete", "next")),
+]
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -31,17 +37,15 @@ def test_every_verb_explains_itself(penstock: Penstock, verb: str) -> None:
     assert f"Usage: penstock {verb}" in ended.out
 
 
-@pytest.mark.parametrize("verb", QUEUE_VERBS)
-def test_every_verb_about_a_queue_explains_itself(penstock: Penstock, verb: str) -> None:
-    ended = penstock("queue", verb, "--help")
+@pytest.mark.parametrize("verb", GROUPED_VERBS, ids=" ".join)
+def test_every_verb_of_a_group_explains_itself(penstock: Penstock, verb: list[str]) -> None:
+    ended = penstock(*verb, "--help")
 
     assert ended.code == Exit.OK
-    assert f"Usage: penstock queue {verb}" in ended.out
+    assert f"Usage: penstock {' '.join(verb)}" in ended.out
 
 
-@pytest.mark.parametrize(
-    "verb", [*([each] for each in VERBS), *(["queue", v] for v in QUEUE_VERBS)]
-)
+@pytest.mark.parametrize("verb", [*([each] for each in VERBS), *GROUPED_VERBS], ids=" ".join)
 def test_help_shows_what_people_write_and_no_types(penstock: Penstock, verb: list[str]) -> None:
     told = penstock(*verb, "--help").out
 
@@ -54,6 +58,13 @@ def test_help_lists_every_verb_with_what_it_does(penstock: Penstock) -> None:
     assert ended.code == Exit.OK
     for verb in VERBS:
         assert re.search(rf"│ {verb} +[A-Z]", ended.out), verb
+
+
+def test_help_has_its_panels_in_their_order(penstock: Penstock) -> None:
+    told = penstock("--help").out
+
+    panels = re.findall(r"^╭─ ([A-Z][a-z ]+) ─", told, re.MULTILINE)
+    assert panels == ["Options", "Servers and workers", "Jobs", "Queues", "Events", "About"]
 
 
 def test_help_tells_the_exit_codes(penstock: Penstock) -> None:

@@ -1,0 +1,50 @@
+"""A place in a stream, as the command line says it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from penstock.cli.options import WHEN, read_option, read_when, require_utf8
+
+if TYPE_CHECKING:
+    from penstock.client import Position
+
+_WORDS: Final = ("start", "now", "cursor")
+_ID: Final = re.compile(r"\d{1,19}-\d{1,19}")
+
+StreamName = Annotated[str, typer.Argument(metavar="STREAM", help="The stream.")]
+
+
+def read_stream(text: str) -> str:
+    name = read_option("STREAM", require_utf8, text)
+    assert name is not None
+    return name
+
+
+def read_place(text: str) -> Position:
+    """Read where to begin: a word, an id, behind which it is, or a time.
+
+    Raises:
+        ValueError: it is none of them.
+    """
+    return text if text in _WORDS else read_bound(text)
+
+
+def read_bound(text: str) -> Position:
+    """Read an id or a time; raises as `read_place` does."""
+    if _ID.fullmatch(text):
+        return text
+    try:
+        return read_when(text)
+    except ValueError:
+        raise ValueError(f"it must be an id such as 1700000000000-0, or {WHEN}") from None
+
+
+def read_event_id(text: str) -> str:
+    """Read the id of one event; raises as `read_place` does."""
+    if not _ID.fullmatch(text):
+        raise ValueError("it must be an id such as 1700000000000-0")
+    return text
