@@ -175,7 +175,7 @@ class Connection(asyncio.Protocol):
             while self._processes_again:
                 self._processes_again = False
                 self._execute_supervised()
-                self._context.engine.pump()
+                self._context.engine.pump_soon()
                 self._flush()
         finally:
             self._processing = False

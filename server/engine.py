@@ -1,7 +1,7 @@
 """Drives the broker: gives it the time, hands its changes to the journal, performs its effects.
 
 Everything here happens on the loop between two awaits, so there is nothing to lock. `pump` is
-called after every batch of commands, every commit and every tick.
+called in every turn of the loop in which commands came, after every commit and every tick.
 """
 
 import asyncio
@@ -97,6 +97,7 @@ class Engine:
             seconds=clock.monotonic,
             committed=self._after_commit,
         )
+        self.journal.collect = self._pump_if_planned
         self.chores = Chores()
         self.queue_chores = QueueChores(broker, self.journal, self.chores, self.pump)
         self.end_worker: EndWorker = lambda consumer, reason: False
@@ -113,6 +114,7 @@ class Engine:
         self._job_log = JobLog(clock.monotonic)
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0
+        self._pump_planned = False
         self._is_pumping = False
         self._pumps_again = False
 
@@ -198,12 +200,24 @@ class Engine:
             self._timer_at += step_ms
             self.pump()
 
+    def pump_soon(self) -> None:
+        """Pump after all that has arrived was executed, on whatever connections."""
+        if not self._pump_planned:
+            self._pump_planned = True
+            self.journal.wake()  # Who waits until it has settled waits for this, too.
+            asyncio.get_running_loop().call_soon(self._pump_if_planned)
+
+    def _pump_if_planned(self) -> None:
+        if self._pump_planned:
+            self.pump()
+
     def pump(self) -> None:
         """Move on what the broker decided: changes, effects, the timer, replies.
 
         A reply that leaves may let in requests that decide more. This loop sees to them: pumps
         within pumps would become as deep as there are connections.
         """
+        self._pump_planned = False
         self._pumps_again = True
         if self._is_pumping:
             return

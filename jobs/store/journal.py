@@ -99,6 +99,10 @@ class Pending(Struct):
         self.bytes_count += later.bytes_count
 
 
+def _nothing() -> None:
+    """Have nothing to say."""
+
+
 class Journal:
     """Owns the store; the only one who calls it."""
 
@@ -126,6 +130,8 @@ class Journal:
         self._now = now
         self._seconds = seconds
         self._committed = committed
+        # Called before it is looked at what has come: whoever drives this may have more of it.
+        self.collect: Callable[[], None] = _nothing
         self._pause = pause
         self._run_changes = run_changes
         self._gather_turns = gather_turns
@@ -331,6 +337,7 @@ class Journal:
 
         There is no delay: a turn without requests takes microseconds. (docs/decisions/0011)
         """
+        self.collect()
         seen = -1
         for _ in range(self._gather_turns):
             count = self._runs[-1].changes_count + len(self.events)
@@ -338,6 +345,7 @@ class Journal:
                 break
             seen = count
             await asyncio.sleep(0)
+            self.collect()
 
     async def rest(self) -> None:
         """Let the store do its housekeeping now, after all that is pending."""
