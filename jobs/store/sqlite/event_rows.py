@@ -36,7 +36,7 @@ PageRow: TypeAlias = tuple[int, int, int, int]  # Id, offset, length of the fiel
 _FRONT: Final = b"-"
 _POSITION_FIRST: Final = 2
 
-_encode_fields: Final = msgspec.msgpack.Encoder().encode
+_encode_fields_into: Final = msgspec.msgpack.Encoder().encode_into
 _decode_fields: Final = msgspec.msgpack.Decoder(tuple[bytes, ...]).decode
 _encode: Final = msgspec.json.Encoder().encode
 _decode_ids: Final = msgspec.json.Decoder(list[EventId]).decode
@@ -62,11 +62,26 @@ def stream_row(stream: StreamRecord, growth: int) -> Row:
     )
 
 
-def event_row(number: StreamNumber, event: Event) -> tuple[Row, int]:
-    """Return the row of insert_events, and the length of its fields."""
-    blob = _encode_fields(event.fields)
-    # Copied, as Python's sqlite3 takes longer to bind bytes than a bytearray.
-    return (number, *event.id, event.offset, bytearray(blob)), len(blob)
+def event_rows(
+    appended: Iterable[tuple[StreamNumber, Event]], shared_bytes_max: int
+) -> tuple[list[Row], list[Row], int]:
+    """Return the rows of insert_events, those with larger fields apart, and their bytes in all."""
+    rows: list[Row] = []
+    large_rows: list[Row] = []
+    bytes_count = 0
+    for number, event in appended:
+        ms, seq = event.id
+        # Python's sqlite3 takes longer to bind bytes than a bytearray.
+        fields = bytearray()
+        _encode_fields_into(event.fields, fields)
+        size = len(fields)
+        bytes_count += size
+        row = (number, ms, seq, event.offset, fields)
+        if size <= shared_bytes_max:
+            rows.append(row)
+        else:
+            large_rows.append(row)
+    return rows, large_rows, bytes_count
 
 
 def group_rows(groups: Iterable[GroupRecord]) -> list[Row]:

@@ -1,8 +1,9 @@
 """What a batch writes of events, inside its transaction."""
 
 import sqlite3
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import Final
 
 from penstock.jobs.events.life import Told, append_life, late_life
@@ -14,14 +15,14 @@ from penstock.jobs.store.sqlite.event_removing import delete, drop, end_of_trim,
 from penstock.jobs.store.sqlite.event_rows import (
     consumer_rows,
     encode_event_ids,
-    event_row,
+    event_rows,
     group_rows,
     handled_rows,
     pending_rows,
     published_rows,
 )
 from penstock.jobs.store.sqlite.event_sweeping import sweep
-from penstock.jobs.store.sqlite.many_rows import ManyRows, Row
+from penstock.jobs.store.sqlite.many_rows import ManyRows
 from penstock.jobs.store.sqlite.rows import SHARED_BLOB_BYTES_MAX
 from penstock.jobs.store.sqlite.statements import EVENT_SQL
 from penstock.jobs.store.sqlite.stream_tally import StreamTally
@@ -32,6 +33,8 @@ _INSERT_EVENTS: Final = ManyRows(EVENT_SQL["insert_events"])
 _PUT_PENDING_EVENTS: Final = ManyRows(EVENT_SQL["put_pending_events"])
 _PUT_HANDLED_KEYS: Final = ManyRows(EVENT_SQL["put_handled_keys"])
 _PUT_PUBLISHED_KEYS: Final = ManyRows(EVENT_SQL["put_published_keys"])
+
+_NUMBER: Final[Callable[[tuple[StreamNumber, Event]], StreamNumber]] = itemgetter(0)
 
 
 def writes_any_event(writes: EventWrites) -> bool:
@@ -121,19 +124,15 @@ def _append_life(
 
 def _append(
     connection: sqlite3.Connection,
-    appended: Iterable[tuple[StreamNumber, Event]],
+    appended: Sequence[tuple[StreamNumber, Event]],
     tally: StreamTally,
 ) -> None:
     """Append events: the small ones together, the large ones one by one."""
-    shared: list[Row] = []
-    for number, event in appended:
-        row, size = event_row(number, event)
-        tally.added(number, size)
-        if size <= SHARED_BLOB_BYTES_MAX:
-            shared.append(row)
-        else:
-            _INSERT_EVENTS.execute(connection, [row])
-    _INSERT_EVENTS.execute(connection, shared)
+    rows, large_rows, bytes_count = event_rows(appended, SHARED_BLOB_BYTES_MAX)
+    _INSERT_EVENTS.execute(connection, rows)
+    for row in large_rows:
+        _INSERT_EVENTS.execute(connection, [row])
+    tally.added(Counter(map(_NUMBER, appended)), bytes_count)
 
 
 def _remove(

@@ -27,9 +27,9 @@ class StreamTally(Struct):
     deleted: dict[StreamNumber, EventId] = field(default_factory=dict)  # The greatest ids.
     written_bytes: int = 0
 
-    def added(self, number: StreamNumber, size: int) -> None:
-        self.growth[number] += 1
-        self.written_bytes += _ROW_BYTES + size
+    def added(self, counts: Counter[StreamNumber], bytes_count: int) -> None:
+        self.growth.update(counts)
+        self.written_bytes += counts.total() * _ROW_BYTES + bytes_count
 
     def removed(self, number: StreamNumber, count: int) -> None:
         self.growth[number] -= count
