@@ -356,8 +356,9 @@ JOB_LOG_LINES_MAX: Final = 20
 
 # --- triggers ------------------------------------------------------------------------------------
 TRIGGERS_MAX: Final = 1_000
-# From an event of a job's life to the job that it fires, to the events of that, and so on.
-TRIGGER_DEPTH_MAX: Final = 16
+# From an event of a job's life to the job that it fires, to the events of that, and so on. Each job
+# has three or more, so that a loop without MATCH makes some hundreds of jobs before it ends.
+TRIGGER_DEPTH_MAX: Final = 5
 # Events that one trigger handles with one commit; then it is another's turn.
 TRIGGER_EVENTS_MAX: Final = 100
 # Jobs that all triggers together submit with one commit, and about how many bytes of payload.

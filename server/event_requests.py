@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from penstock.jobs.errors import DiskLow, Draining, Refused
-from penstock.jobs.events.log import EventRequest, Settle
-from penstock.jobs.events.model import StreamName
+from penstock.jobs.events.errors import CursorOfTrigger, EventTooLarge
+from penstock.jobs.events.log import Request, Settle
+from penstock.jobs.events.model import Fields, GroupName, StreamName
 from penstock.jobs.events.turn import Turn
 from penstock.jobs.store.event_port import EventAnswers
 from penstock.jobs.store.port import StoreError
@@ -31,22 +32,14 @@ def ask(session: Session, streams: tuple[StreamName, ...], decide: Callable[[Tur
         session.queue_event(EventStep(streams[0], decide), 0)
         return
     slot = session.reserve()
-    request = EventRequest(streams, lambda turn: _filling(slot, decide(turn)), failing(slot))
+    request = Request(streams, lambda turn: _filling(slot, decide(turn)), failing(slot))
     session.engine.events.ask(request)
 
 
 def ask_to_append(
-    session: Session,
-    stream: StreamName,
-    size: int,
-    decide: Callable[[Turn], Reply],
-    *,
-    trims: bool = False,
+    session: Session, stream: StreamName, size: int, decide: Callable[[Turn], Reply]
 ) -> None:
     """Likewise for what adds to the log, which is refused where there is no room."""
-    if session.transaction is not None:
-        session.queue_event(EventStep(stream, decide, trims), size)
-        return
     slot = session.reserve()
     engine = session.engine
 
@@ -54,7 +47,7 @@ def ask_to_append(
         check_open(engine)
         return _filling(slot, decide(turn))
 
-    request = EventRequest((stream,), decide_if_open, failing(slot))
+    request = Request((stream,), decide_if_open, failing(slot))
     engine.events.ask(request, appends=True, bytes_count=size)
 
 
@@ -68,7 +61,7 @@ def ask_to_be_told(
         begin(turn, slot.fill)
         return _nothing
 
-    session.engine.events.ask(EventRequest((stream,), decide, failing(slot)))
+    session.engine.events.ask(Request((stream,), decide, failing(slot)))
 
 
 def check_open(engine: Engine) -> None:
@@ -80,11 +73,27 @@ def check_open(engine: Engine) -> None:
         raise DiskLow(broker.disk_low)
 
 
-def failing(slot: Slot) -> Callable[[Refused | StoreError], None]:
-    def fail(problem: Refused | StoreError) -> None:
-        slot.fill(refusal(problem) if isinstance(problem, Refused) else store_error(problem))
+def check_group(session: Session, stream: StreamName, group: GroupName) -> None:
+    """Raises CursorOfTrigger: a trigger's own group is not for clients to move."""
+    if session.engine.events.triggers.own(stream, group):
+        raise CursorOfTrigger(stream, group)
 
-    return fail
+
+def check_size(session: Session, fields: Fields) -> int:
+    """Return the bytes of an event's fields. Raises EventTooLarge."""
+    size, limit = sum(map(len, fields)), session.engine.broker.policy.payload_bytes_max
+    if size > limit:
+        raise EventTooLarge(size, limit)
+    return size
+
+
+def failing(slot: Slot) -> Callable[[Refused | StoreError], None]:
+    return lambda problem: slot.fill(declined(problem))
+
+
+def declined(problem: Refused | StoreError) -> bytes:
+    """Say why nothing came of a request, or that it is not known what did."""
+    return refusal(problem) if isinstance(problem, Refused) else store_error(problem)
 
 
 def _filling(slot: Slot, reply: Reply) -> Settle:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from penstock.jobs.errors import Refused
-from penstock.jobs.events.log import EventRequest
+from penstock.jobs.events.log import Request
 from penstock.jobs.events.turn import Turn
 from penstock.jobs.policy import SubmitRequest
 from penstock.jobs.store.event_port import EventAnswers
@@ -35,7 +35,7 @@ class EventTransaction:
         """Have it decided with the next batch."""
         steps = [step for step in self._steps if isinstance(step, EventStep)]
         streams = tuple(dict.fromkeys(step.stream for step in steps))
-        self._engine.events.ask(EventRequest(streams, self._decide, self._fail), appends=True)
+        self._engine.events.ask(Request(streams, self._decide, self._fail), appends=True)
 
     def _decide(self, turn: Turn) -> Callable[[EventAnswers], None]:
         """Raises Refused, Unsettled: nothing happened."""

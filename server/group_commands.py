@@ -19,7 +19,7 @@ from penstock.protocol.group_arguments import (
     parse_xack,
 )
 from penstock.protocol.replies import OK, integer
-from penstock.server.event_requests import Reply, ask, replying
+from penstock.server.event_requests import Reply, ask, check_group, replying
 from penstock.server.session import Handler, Session
 
 
@@ -45,6 +45,7 @@ def set_id(session: Session, arguments: list[bytes]) -> None:
     stream, group = StreamName(parsed.stream), GroupName(parsed.group)
 
     def decide(turn: Turn) -> Reply:
+        check_group(session, stream, group)
         turn.set_group_id(stream, group, _start(parsed.start), read_count=parsed.read_count)
         return replying(OK)
 
@@ -54,11 +55,12 @@ def set_id(session: Session, arguments: list[bytes]) -> None:
 def destroy(session: Session, arguments: list[bytes]) -> None:
     parsed = parse_group(arguments)
     stream, group = StreamName(parsed.stream), GroupName(parsed.group)
-    ask(
-        session,
-        (stream,),
-        lambda turn: replying(integer(turn.destroy_group(stream, group))),
-    )
+
+    def decide(turn: Turn) -> Reply:
+        check_group(session, stream, group)
+        return replying(integer(turn.destroy_group(stream, group)))
+
+    ask(session, (stream,), decide)
 
 
 def create_consumer(session: Session, arguments: list[bytes]) -> None:
@@ -118,7 +120,12 @@ def _about_consumer(
     parsed = parse_consumer(arguments)
     stream, group = StreamName(parsed.stream), GroupName(parsed.group)
     consumer = ConsumerName(parsed.consumer)
-    ask(session, (stream,), lambda turn: replying(integer(verb(turn, stream, group, consumer))))
+
+    def decide(turn: Turn) -> Reply:
+        check_group(session, stream, group)
+        return replying(integer(verb(turn, stream, group, consumer)))
+
+    ask(session, (stream,), decide)
 
 
 def _start(wanted: EventId | None) -> EventId | Last:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from penstock.jobs.events.errors import StreamHasTriggers
 from penstock.jobs.events.model import StreamName
 from penstock.jobs.events.patterns import Pattern
 from penstock.jobs.events.turn import Turn
@@ -29,7 +30,15 @@ def exists(session: Session, arguments: list[bytes]) -> None:
 
 def delete(session: Session, arguments: list[bytes]) -> None:
     streams = tuple(map(StreamName, parse_keys(arguments)))
-    ask(session, streams, lambda turn: replying(integer(sum(map(turn.drop, streams)))))
+    triggers = session.engine.events.triggers
+
+    def decide(turn: Turn) -> Reply:
+        for stream in streams:
+            if watches := triggers.of_stream(stream):
+                raise StreamHasTriggers(stream, [watch.trigger.name for watch in watches])
+        return replying(integer(sum(map(turn.drop, streams))))
+
+    ask(session, streams, decide)
 
 
 def keys_(session: Session, arguments: list[bytes]) -> None:

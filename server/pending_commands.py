@@ -23,7 +23,7 @@ from penstock.protocol.stream_replies import (
     pending_event,
     pending_summary,
 )
-from penstock.server.event_requests import Reply, ask, replying
+from penstock.server.event_requests import Reply, ask, check_group, replying
 from penstock.server.session import Handler, Session
 
 
@@ -61,6 +61,7 @@ def xclaim(session: Session, arguments: list[bytes]) -> None:
     consumer = ConsumerName(parsed.consumer)
 
     def decide(turn: Turn) -> Reply:
+        check_group(session, stream, group)
         claimed = turn.claim(stream, group, consumer, parsed.ids, _wish(parsed, turn.now))
         return lambda answers: _claimed(claimed(answers), just_id=parsed.just_id)
 
@@ -73,6 +74,7 @@ def xautoclaim(session: Session, arguments: list[bytes]) -> None:
     consumer = ConsumerName(parsed.consumer)
 
     def decide(turn: Turn) -> Reply:
+        check_group(session, stream, group)
         go_on, claimed, gone = turn.auto_claim(
             stream,
             group,

@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from penstock.jobs.events.ids import LAST, NEW
-from penstock.jobs.events.log import EventRequest, Settle
+from penstock.jobs.events.log import Request, Settle
 from penstock.jobs.events.model import ConsumerName, GroupName, StreamName
 from penstock.jobs.events.readers import Reader
 from penstock.jobs.events.turn import Turn
 from penstock.protocol.reading_arguments import parse_xread, parse_xreadgroup
 from penstock.protocol.stream_replies import null_array
 from penstock.server.blocked_reads import BlockedRead, encode_readings
-from penstock.server.event_requests import failing
+from penstock.server.event_requests import check_group, failing
 from penstock.server.responses import Slot
 from penstock.server.session import Handler, Session
 
@@ -56,6 +56,8 @@ def xreadgroup(session: Session, arguments: list[bytes]) -> None:
     slot, resp3 = session.reserve(), session.resp3
 
     def decide(turn: Turn) -> Settle | None:
+        for stream, _ in wishes:
+            check_group(session, stream, group)
         found = turn.read_group(
             group, consumer, wishes, parsed.events_max, no_ack=parsed.acknowledged
         )
@@ -103,7 +105,7 @@ def _ask(
     decide: Callable[[Turn], Settle | None],
     slot: Slot,
 ) -> None:
-    session.engine.events.ask(EventRequest(tuple(streams), decide, failing(slot)))
+    session.engine.events.ask(Request(tuple(streams), decide, failing(slot)))
 
 
 READING_HANDLERS: Final[Mapping[str, Handler]] = {"XREAD": xread, "XREADGROUP": xreadgroup}

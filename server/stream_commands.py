@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from msgspec import Struct
+
+from penstock.jobs.errors import Refused
 from penstock.jobs.events.ids import AUTO, AutoSequence, IdWish
+from penstock.jobs.events.log import Settle
 from penstock.jobs.events.model import EventId, StreamName
 from penstock.jobs.events.trimming import TrimWish
 from penstock.jobs.events.turn import Turn
-from penstock.protocol.event_ids import format_id
-from penstock.protocol.replies import OK, bulk, integer, null
+from penstock.jobs.store.event_port import EventAnswers
+from penstock.jobs.store.port import StoreError
+from penstock.protocol.replies import OK, integer, null
 from penstock.protocol.stream_arguments import (
     TrimArguments,
+    XaddArguments,
     XrangeArguments,
     parse_publish,
     parse_stream,
@@ -24,29 +30,70 @@ from penstock.protocol.stream_arguments import (
     parse_xsetid,
     parse_xtrim,
 )
-from penstock.protocol.stream_replies import events, null_array
+from penstock.protocol.stream_replies import event_id, events, null_array
 from penstock.server.event_requests import (
     Reply,
     ask,
     ask_to_append,
     ask_to_be_told,
+    check_open,
+    check_size,
+    declined,
     replying,
 )
-from penstock.server.session import Handler, Session
+from penstock.server.responses import Slot
+from penstock.server.session import EventStep, Handler, Session
 
 
 def xadd(session: Session, arguments: list[bytes]) -> None:
     parsed = parse_xadd(arguments)
-    stream, fields = StreamName(parsed.stream), parsed.fields
-    wish, trim, resp3 = _id_wish(parsed.id), _trim_wish(parsed.trim), session.resp3
+    stream = StreamName(parsed.stream)
+    size = check_size(session, parsed.fields)
+    appending = _Appending((stream,), session, parsed, _id_wish(parsed.id), _trim_wish(parsed.trim))
+    if session.transaction is not None:
+        session.queue_event(
+            EventStep(stream, appending.append, trims=parsed.trim is not None), size
+        )
+        return
+    appending.slot = session.reserve()
+    session.engine.events.ask(appending, appends=True, bytes_count=size)
 
-    def decide(turn: Turn) -> Reply:
-        event_id = turn.append(stream, fields, id=wish, trim=trim, makes_stream=parsed.makes_stream)
-        reply = null(resp3) if event_id is None else bulk(format_id(event_id))
-        return replying(reply)
 
-    size = sum(map(len, fields))
-    ask_to_append(session, stream, size, decide, trims=trim is not None)
+class _Appending(Struct, eq=False):
+    """One XADD from its request to its reply: there may be tens of thousands a second."""
+
+    streams: tuple[StreamName]
+    session: Session
+    parsed: XaddArguments
+    id: IdWish
+    trim: TrimWish | None
+    slot: Slot | None = None
+    reply: bytes = b""
+
+    def decide(self, turn: Turn) -> Settle:
+        check_open(self.session.engine)
+        self.reply = self._append(turn)
+        return self._settle
+
+    def append(self, turn: Turn) -> Reply:
+        """Append within a transaction, which has looked whether the server is open."""
+        return replying(self._append(turn))
+
+    def fail(self, problem: Refused | StoreError) -> None:
+        assert self.slot is not None
+        self.slot.fill(declined(problem))
+
+    def _append(self, turn: Turn) -> bytes:
+        parsed = self.parsed
+        (stream,) = self.streams
+        appended = turn.append(
+            stream, parsed.fields, id=self.id, trim=self.trim, makes_stream=parsed.makes_stream
+        )
+        return null(self.session.resp3) if appended is None else event_id(appended)
+
+    def _settle(self, answers: EventAnswers) -> None:
+        assert self.slot is not None
+        self.slot.fill(self.reply)
 
 
 def publish(session: Session, arguments: list[bytes]) -> None:
@@ -54,10 +101,9 @@ def publish(session: Session, arguments: list[bytes]) -> None:
     stream, fields = StreamName(parsed.stream), parsed.fields
 
     def decide(turn: Turn) -> Reply:
-        reply = bulk(format_id(turn.publish(stream, parsed.key, fields)))
-        return replying(reply)
+        return replying(event_id(turn.publish(stream, parsed.key, fields)))
 
-    ask_to_append(session, stream, sum(map(len, fields)), decide)
+    ask_to_append(session, stream, check_size(session, fields), decide)
 
 
 def xlen(session: Session, arguments: list[bytes]) -> None:

@@ -1,7 +1,12 @@
 """Why the event log declines, in Redis' own words: clients and people know them."""
 
+from collections.abc import Sequence
+from typing import Final
+
 from penstock.jobs.errors import Refused
 from penstock.jobs.events.model import GroupName, StreamName
+
+_TRIGGERS_NAMED_MAX: Final = 5  # Of those that keep a stream.
 
 
 class Unsettled(Exception):
@@ -132,4 +137,38 @@ class ServersStream(Refused):
         super().__init__(
             f"stream {stream} tells of the life of jobs and is written by the server alone; "
             "take a name that does not begin with 'jobs:'"
+        )
+
+
+class EventTooLarge(Refused):
+    code = "TOOLARGE"
+
+    def __init__(self, size: int, limit: int) -> None:
+        super().__init__(
+            f"the fields of the event have {size} bytes, {limit} are allowed; "
+            "store it elsewhere and send its name, or raise payload_bytes_max"
+        )
+
+
+class CursorOfTrigger(Refused):
+    """A group that is a trigger's goes where the trigger goes."""
+
+    code = "ERR"
+
+    def __init__(self, stream: StreamName, group: GroupName) -> None:
+        super().__init__(
+            f"group {group} of stream {stream} is the cursor of a trigger, which alone moves it; "
+            "TRIGGER.SET ... FROM sets it, TRIGGER.DEL removes it"
+        )
+
+
+class StreamHasTriggers(Refused):
+    """To delete a stream would let its triggers miss what comes to the next of its name."""
+
+    code = "ERR"
+
+    def __init__(self, stream: StreamName, triggers: Sequence[str]) -> None:
+        names = ", ".join(triggers[:_TRIGGERS_NAMED_MAX])
+        super().__init__(
+            f"stream {stream} has triggers ({names}) and was not deleted; delete those first"
         )

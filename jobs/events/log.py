@@ -7,7 +7,7 @@ written.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Final, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from msgspec import Struct
 
@@ -36,12 +36,31 @@ TRIGGER_PREFIX: Final = "trigger:"  # Of the names of groups that are the cursor
 _BOUNDS: Final = EventBounds()
 
 
-class EventRequest(Struct):
-    """A request about events, until a batch is built.
+class EventRequest(Protocol):
+    """A request about events, until a batch is built."""
 
-    `decide` returns what is to be called when the batch is durable, None if the request waits as
-    a reader; it raises Refused or Unsettled. `fail` is called if nothing came of it.
-    """
+    @property
+    def streams(self) -> tuple[StreamName, ...]:
+        """The streams that it names: who names one of them later is decided later."""
+        ...
+
+    def decide(self, turn: Turn) -> Settle | None:
+        """Decide it; return what is to be called when the batch is durable.
+
+        None if the request waits as a reader.
+
+        Raises:
+            Refused, Unsettled: nothing was changed.
+        """
+        ...
+
+    def fail(self, problem: Refused | StoreError) -> None:
+        """Take note that nothing came of it, or that nobody knows."""
+        ...
+
+
+class Request(Struct, eq=False):
+    """A request that is made of two functions."""
 
     streams: tuple[StreamName, ...]
     decide: Callable[[Turn], Settle | None]

@@ -90,4 +90,4 @@ class Recent:
 
 def bytes_of(events: Sequence[Event]) -> int:
     """Return the bytes of the fields of events."""
-    return sum(len(part) for event in events for part in event.fields)
+    return sum([sum(map(len, event.fields)) for event in events])

@@ -7,8 +7,14 @@ from msgspec import Struct
 
 from penstock.config.limits import TRIGGERS_MAX
 from penstock.jobs.errors import Overloaded, Refused
-from penstock.jobs.events.model import StreamName
-from penstock.jobs.events.triggers import Trigger, check_trigger, decode_trigger, encode_trigger
+from penstock.jobs.events.log import TRIGGER_PREFIX
+from penstock.jobs.events.model import GroupName, StreamName
+from penstock.jobs.events.triggers import (
+    Trigger,
+    check_trigger,
+    decode_trigger,
+    encode_trigger,
+)
 from penstock.jobs.model import Instant
 from penstock.jobs.store.event_port import TriggerRecord
 
@@ -90,6 +96,13 @@ class Triggers:
 
     def of_stream(self, stream: StreamName) -> list[Watch]:
         return list(self._by_stream.get(stream, {}).values())
+
+    def own(self, stream: StreamName, group: GroupName) -> bool:
+        """Say whether a group of a stream is the cursor of a trigger that is there."""
+        if not group.startswith(TRIGGER_PREFIX):
+            return False
+        watch = self._watches.get(group.removeprefix(TRIGGER_PREFIX))
+        return watch is not None and watch.trigger.stream == stream
 
     # --- setting -------------------------------------------------------------------------------
 

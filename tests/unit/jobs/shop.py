@@ -11,7 +11,7 @@ from penstock.jobs.bounds import Bounds
 from penstock.jobs.broker import Broker
 from penstock.jobs.effects import Delivery, Effect, RoomAgain
 from penstock.jobs.errors import Refused
-from penstock.jobs.events.log import EventRequest, Settle
+from penstock.jobs.events.log import Request, Settle
 from penstock.jobs.events.model import ID_MAX, ID_MIN, Fields, GroupName, StreamName
 from penstock.jobs.events.turn import Turn
 from penstock.jobs.model import Instant, Job, JobId, QueueName
@@ -249,7 +249,7 @@ class Shop:
             else:
                 answers(why)
 
-        self.journal.events.ask(EventRequest((), decided, fail), appends=appends)
+        self.journal.events.ask(Request((), decided, fail), appends=appends)
         return answers
 
     async def follow(self, stream: str, group: str = "g") -> None:
