@@ -353,6 +353,8 @@ LOG_VALUE_CHARACTERS_MAX: Final = 4_096
 # Jobs that died, expired or were dropped, each with a line of its own; of the others of a second
 # it is logged how many they were.
 JOB_LOG_LINES_MAX: Final = 20
+# Likewise events that triggers gave up, and runs of schedules that no job was made of.
+EVENT_LOG_LINES_MAX: Final = 20
 
 # --- triggers ------------------------------------------------------------------------------------
 TRIGGERS_MAX: Final = 1_000

@@ -34,6 +34,7 @@ from penstock.jobs.waits import Claim, Claimant, ConsumerId, Waiter
 from penstock.server.blocked_reads import Encoder
 from penstock.server.chores import Chores
 from penstock.server.clock import Clock
+from penstock.server.given_up_log import GivenUpLog
 from penstock.server.job_log import JobLog
 from penstock.server.queue_chores import QueueChores
 
@@ -112,6 +113,7 @@ class Engine:
         self._to_flush: dict[Callable[[], None], None] = {}
         self._to_resume: dict[Callable[[], None], None] = {}
         self._job_log = JobLog(clock.monotonic)
+        self._given_up_log = GivenUpLog(clock.monotonic)
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0
         self._pump_planned = False
@@ -190,6 +192,7 @@ class Engine:
                 self.journal.wake()
             self.journal.rest_after(REST_AFTER_SECONDS)
             self._job_log.sum_up()
+            self._given_up_log.sum_up()
 
     def _follow_clock(self) -> None:
         step_ms = self.clock.follow()
@@ -251,6 +254,8 @@ class Engine:
             losses, broker.losses = broker.losses, []
             for change in losses:
                 self._job_log.note(change)
+        if self.events.unfired or self.events.unrun:
+            self._log_given_up()
         self._set_timer()
         if broker.draining and not broker.claimed_count:
             self.all_given_back.set()
@@ -260,6 +265,15 @@ class Engine:
         for each in served:
             reply: ReadReply = each.reader.token  # type: ignore[assignment]
             reply.serve(each, encoder)
+
+    def _log_given_up(self) -> None:
+        events = self.events
+        unfired, events.unfired = events.unfired, []
+        unrun, events.unrun = events.unrun, []
+        for event in unfired:
+            self._given_up_log.note_unfired(event)
+        for run in unrun:
+            self._given_up_log.note_unrun(run)
 
     def _perform(self, effect: Effect) -> None:
         # The core does not know what tokens are; those of this server are these.

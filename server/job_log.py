@@ -1,7 +1,6 @@
 """The log of jobs that ended without success: a line each, and in a storm a bounded number."""
 
 from collections.abc import Callable
-from typing import Final
 
 import structlog
 
@@ -9,34 +8,25 @@ from penstock.config.limits import JOB_LOG_LINES_MAX
 from penstock.jobs.changes import Change
 from penstock.jobs.rooms import DROPPED
 from penstock.jobs.transitions import Cause
+from penstock.server.log_lines import LogLines
 
 _log = structlog.get_logger("penstock.jobs")
-
-_SPAN_SECONDS: Final = 1.0
 
 
 class JobLog:
     """Logs a few jobs a second, and of the others how many they were."""
 
-    __slots__ = ("_lines", "_seconds", "_since", "_suppressed")
+    __slots__ = ("_lines",)
 
     def __init__(self, seconds: Callable[[], float]) -> None:
         """Take a clock that never goes back."""
-        self._seconds = seconds
-        self._since = seconds()
-        self._lines = 0
-        self._suppressed: dict[str, int] = {}
+        self._lines = LogLines(_log, "jobs", JOB_LOG_LINES_MAX, seconds)
 
     def note(self, change: Change) -> None:
         """Log a job that died, expired or was dropped; one that was cancelled is no news."""
         event = _event(change)
-        if event is None:
+        if event is None or not self._lines.have_room(event):
             return
-        self.sum_up()
-        if self._lines >= JOB_LOG_LINES_MAX:
-            self._suppressed[event] = self._suppressed.get(event, 0) + 1
-            return
-        self._lines += 1
         job = change.job
         about = {"job": job.id, "queue": job.queue, "task": job.task}
         if change.failed_attempt is None:
@@ -47,14 +37,7 @@ class JobLog:
 
     def sum_up(self) -> None:
         """Log how many jobs had no line of their own, if their second is over."""
-        now = self._seconds()
-        if now - self._since < _SPAN_SECONDS:
-            return
-        self._since = now
-        self._lines = 0
-        suppressed, self._suppressed = self._suppressed, {}
-        for event, count in suppressed.items():
-            _log.warning(f"{event}: more than are logged one by one", jobs=count)
+        self._lines.sum_up()
 
 
 def _event(change: Change) -> str | None:
