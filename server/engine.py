@@ -30,6 +30,7 @@ from penstock.jobs.store.event_batches import EventBatches
 from penstock.jobs.store.event_port import EventSnapshot
 from penstock.jobs.store.journal import Journal
 from penstock.jobs.store.port import ExpiringQuestion, Removal, Store, StoreError
+from penstock.jobs.timers import soonest
 from penstock.jobs.waits import Claim, Claimant, ConsumerId, Waiter
 from penstock.server.blocked_reads import Encoder
 from penstock.server.chores import Chores
@@ -353,8 +354,7 @@ class Engine:
     def _set_timer(self) -> None:
         """See to a tick no later than the broker needs it; an early one is harmless."""
         now = self.clock.now_ms()
-        ats = (self.broker.next_at(now), self.events.next_at())
-        at = min((at for at in ats if at is not None), default=None)
+        at = soonest(self.broker.next_at(now), self.events.next_at())
         if at is None:
             return
         if self._timer is not None:

@@ -17,6 +17,7 @@ from penstock.jobs.events.triggers import (
 )
 from penstock.jobs.model import Instant
 from penstock.jobs.store.event_port import TriggerRecord
+from penstock.jobs.timers import soonest
 
 Undo: TypeAlias = Callable[[], None]
 
@@ -159,7 +160,7 @@ class Triggers:
 
     def next_at(self) -> Instant | None:
         """Return when a trigger that waits is to try again."""
-        return min((self._retry_at(name) for name in self._waiting), default=None)
+        return soonest(*map(self._retry_at, self._waiting))
 
     def wake(self, stream: StreamName) -> None:
         """Take note that events were appended; who waits goes on waiting."""

@@ -39,6 +39,7 @@ from penstock.jobs.store.port import (
     StoreError,
     Submission,
 )
+from penstock.jobs.timers import soonest
 
 # Told of each submission what became of it: stored (None), or not.
 Stored: TypeAlias = Callable[[Submission, KeyHolder | StoreError | None], None]
@@ -121,8 +122,7 @@ class EventBatches:
 
     def next_at(self) -> Instant | None:
         """Return when `tick` has something to do next."""
-        ats = (self.log.next_at(), self.triggers.next_at(), self.schedules.next_at())
-        return min((at for at in ats if at is not None), default=None)
+        return soonest(self.log.next_at(), self.triggers.next_at(), self.schedules.next_at())
 
     def tick(self, now: Instant) -> None:
         """Do what is due: waits that end, triggers that try again, schedules."""
