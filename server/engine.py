@@ -123,6 +123,11 @@ class Engine:
 
     # --- for connections -----------------------------------------------------------------------
 
+    @property
+    def blocked_count(self) -> int:
+        """How many requests wait for the end of a job, or for an event."""
+        return self.broker.waiter_count + self.events.log.reader_count
+
     def new_consumer(self) -> ConsumerId:
         self._next_consumer += 1
         return ConsumerId(self._next_consumer)

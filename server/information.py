@@ -81,7 +81,7 @@ def _server(context: SessionContext) -> Fields:
 def _clients(context: SessionContext) -> Fields:
     return {
         "connected_clients": len(context.connections),
-        "blocked_clients": context.engine.broker.waiter_count,
+        "blocked_clients": context.engine.blocked_count,
         "replies_pending": context.connections.replies_pending,
     }
 

@@ -102,9 +102,7 @@ class IdBelowDeleted(Refused):
     code = "ERR"
 
     def __init__(self) -> None:
-        super().__init__(
-            "The ID specified in XSETID is smaller than the provided max_deleted_entry_id"
-        )
+        super().__init__("The ID specified in XSETID is smaller than current max_deleted_entry_id")
 
 
 class AddedBelowLength(Refused):

@@ -220,7 +220,9 @@ class Turn(Draft):
         if found.is_cold:
             self.fill(found)
             raise Unsettled
-        deleted_id = found.max_deleted_id if max_deleted_id is None else max_deleted_id
+        deleted_id = max_deleted_id or ID_MIN
+        if deleted_id == ID_MIN:  # 0-0 says nothing, as in Redis.
+            deleted_id = found.max_deleted_id
         if last_id < (found.last_event_id or ID_MIN):
             raise IdBelowLast
         if last_id < deleted_id:

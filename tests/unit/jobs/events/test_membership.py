@@ -335,7 +335,8 @@ def test_a_streams_last_id_may_be_set() -> None:
     assert (record.last_id, record.added_count, record.max_deleted_id) == ((9, 1), 7, (3, 0))
     desk.append((10, 0))
     assert desk.shelf.events(S)[-1].offset == 8
-    desk.do(lambda turn: turn.set_id(S, (10, 0)))
+    desk.do(lambda turn: turn.set_id(S, (10, 0), max_deleted_id=(0, 0)))
+    assert desk.shelf.record(S).max_deleted_id == (3, 0)
 
 
 @pytest.mark.parametrize(
