@@ -298,6 +298,40 @@ _LOOKING: Final = (
         "CONSUMERS: name, pending, idle, inactive. entries-added is the offset of the last event. "
         "XINFO CONSUMERS answers NOGROUP if there is no such group, the others `ERR no such key`.",
     ),
+    Command(
+        name="STREAM.LIST",
+        arity=1,
+        category="stream",
+        summary="List the streams and how many events they have.",
+        since=_SINCE,
+        reply="Array of flat arrays of names and values.",
+        reply3="Array of maps.",
+        flags=_READING,
+        complexity="O(N log N) with N streams.",
+        notes="Names: name, length, last_id, added, groups (how many), maxlen, maxage; they are "
+        "explained at STREAM.SHOW.",
+    ),
+    Command(
+        name="STREAM.SHOW",
+        arity=2,
+        category="stream",
+        summary="Show a stream, with its groups and triggers.",
+        since=_SINCE,
+        reply="Array of names and values, flat.",
+        reply3="Map.",
+        flags=_READING,
+        complexity="O(N) with N groups.",
+        parameters=(Parameter("stream", Kind.KEY, "The stream."),),
+        keys=_ONE_KEY,
+        notes="Names: name; length, how many events there are; first_id, null if there are none; "
+        "last_id; added, the offset of the last event; max_deleted_id; maxlen and maxage (ms) as "
+        "STREAM.SET set them, null if they are not; groups, an array of maps; triggers, an array "
+        "of names. Of a group: name; cursor, the id of the last event it was given; read, that "
+        "event's offset; lag, how many it has not been given; pending; consumers, how many; trim, "
+        "allow or keep, as XGROUP TRIM set it. read and lag are null where they are not known. The "
+        "cursors of triggers are groups, too. More may come: read them by name. A stream that is "
+        "not there: `ERR no such key`.",
+    ),
 )
 
 _ABOUT_KEYS: Final = (

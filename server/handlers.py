@@ -15,6 +15,7 @@ from penstock.server.selection_commands import SELECTION_HANDLERS
 from penstock.server.session import Handler
 from penstock.server.stream_commands import STREAM_HANDLERS
 from penstock.server.stream_info_commands import STREAM_INFO_HANDLERS
+from penstock.server.stream_views import STREAM_VIEW_HANDLERS
 from penstock.server.submit_commands import SUBMIT_HANDLERS
 from penstock.server.transaction_commands import TRANSACTION_HANDLERS
 from penstock.server.trigger_commands import TRIGGER_HANDLERS
@@ -28,6 +29,7 @@ HANDLERS: Final[Mapping[str, Handler]] = {
     **QUEUE_HANDLERS,
     **STREAM_HANDLERS,
     **STREAM_INFO_HANDLERS,
+    **STREAM_VIEW_HANDLERS,
     **READING_HANDLERS,
     **GROUP_HANDLERS,
     **PENDING_HANDLERS,

@@ -24,7 +24,7 @@ from penstock.jobs.store.event_port import EventAnswers
 
 
 class StreamInfo(Struct, frozen=True):
-    """A stream, with its first and its last event."""
+    """A stream; its first and its last event are there if they were asked for."""
 
     length: int
     last_id: EventId
@@ -34,8 +34,8 @@ class StreamInfo(Struct, frozen=True):
     groups_count: int
     length_max: int | None
     age_ms_max: int | None
-    first_event: Event | None
-    last_event: Event | None
+    first_event: Event | None = None
+    last_event: Event | None = None
 
 
 class ConsumerInfo(Struct, frozen=True):
@@ -73,13 +73,11 @@ class StreamDetails(Struct, frozen=True):
     groups: Sequence[GroupInfo]
 
 
-def describe(draft: Draft, stream: Stream) -> Later[StreamInfo]:
-    """Raises Unsettled."""
+def summarize(stream: Stream) -> StreamInfo:
+    """Say what is known of a stream without its events. Raises Unsettled."""
     if stream.is_unsettled:
         raise Unsettled
-    first = read_range(draft, stream, ID_MIN, ID_MAX, 1, backwards=False)
-    last = read_range(draft, stream, ID_MIN, ID_MAX, 1, backwards=True)
-    found = StreamInfo(
+    return StreamInfo(
         stream.length,
         stream.last_id,
         stream.added_count,
@@ -88,9 +86,14 @@ def describe(draft: Draft, stream: Stream) -> Later[StreamInfo]:
         len(stream.groups),
         stream.length_max,
         stream.age_ms_max,
-        None,
-        None,
     )
+
+
+def describe(draft: Draft, stream: Stream) -> Later[StreamInfo]:
+    """Raises Unsettled."""
+    found = summarize(stream)
+    first = read_range(draft, stream, ID_MIN, ID_MAX, 1, backwards=False)
+    last = read_range(draft, stream, ID_MIN, ID_MAX, 1, backwards=True)
     return lambda answers: _with_ends(found, first(answers), last(answers))
 
 
