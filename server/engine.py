@@ -260,7 +260,7 @@ class Engine:
             losses, broker.losses = broker.losses, []
             for change in losses:
                 self._job_log.note(change)
-        if self.events.unfired or self.events.unrun:
+        if self.events.unfired or self.events.unrun or self.events.mistakes:
             self._log_given_up()
         self._set_timer()
         if broker.draining and not broker.claimed_count:
@@ -280,6 +280,9 @@ class Engine:
             self._given_up_log.note_unfired(event)
         for run in unrun:
             self._given_up_log.note_unrun(run)
+        mistakes, events.mistakes = events.mistakes, []
+        for mistake in mistakes:
+            _log.error("a request about events failed in an unforeseen way", exc_info=mistake)
 
     def _perform(self, effect: Effect) -> None:
         # The core does not know what tokens are; those of this server are these.

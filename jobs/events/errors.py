@@ -170,3 +170,15 @@ class StreamHasTriggers(Refused):
         super().__init__(
             f"stream {stream} has triggers ({names}) and was not deleted; delete those first"
         )
+
+
+class Mistake(Refused):
+    """Ours: the request met something that nobody foresaw."""
+
+    code = "ERR"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the server made a mistake with this request, which its log tells about; "
+            "nothing was changed"
+        )

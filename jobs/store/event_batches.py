@@ -19,7 +19,7 @@ from penstock.jobs.broker import Broker
 from penstock.jobs.changes import Change
 from penstock.jobs.cron.schedules import Ran, Schedules, Unrun, run_all
 from penstock.jobs.errors import Refused
-from penstock.jobs.events.errors import Unsettled
+from penstock.jobs.events.errors import Mistake, Unsettled
 from penstock.jobs.events.firing import Fired, Unfired, fire_all
 from penstock.jobs.events.life import life_fields
 from penstock.jobs.events.log import EventLog, EventRequest, Settle
@@ -69,6 +69,14 @@ class Asked(Struct):
     settle: Settle | None = None
 
 
+class _Mistaken(Exception):
+    """A request was not foreseen. What it has changed already is taken back with its turn."""
+
+    def __init__(self, asked: Asked) -> None:
+        super().__init__()
+        self.asked = asked
+
+
 class EventBatches:
     """What waits to be decided about events, and the turn that the batch being written holds."""
 
@@ -89,6 +97,7 @@ class EventBatches:
         # What comes to nothing, for who takes it: events that triggers gave up, and runs.
         self.unfired: list[Unfired] = []
         self.unrun: list[Unrun] = []
+        self.mistakes: list[Exception] = []  # Of ours, likewise.
         self.bytes_count = 0  # Of the requests that wait.
         self._waiting: deque[Asked] = deque()
         self._decided: list[Asked] = []  # In the turn that is open.
@@ -107,7 +116,8 @@ class EventBatches:
         """Have a request decided with one of the next batches."""
         self._waiting.append(Asked(request, appends, bytes_count))
         self.bytes_count += bytes_count
-        self.wake()
+        if len(self._waiting) == 1:  # Else the journal knows.
+            self.wake()
 
     def __len__(self) -> int:
         """Return how many requests wait to be decided."""
@@ -173,6 +183,17 @@ class EventBatches:
         tells = bool(broker.followed) and bool(batch.submissions or changes or batch.purges)
         if not (tells or self.wants_turn or self._is_scheduled(batch.now)):
             return []
+        while True:
+            try:
+                return self._fill(batch, changes, tells=tells, is_full=is_full)
+            except _Mistaken as mistaken:
+                self._leave_out(mistaken)
+
+    def _fill(
+        self, batch: Batch, changes: Sequence[Change], *, tells: bool, is_full: bool
+    ) -> list[Submitted]:
+        """Raises _Mistaken: the turn is to be taken back, and begun again without a request."""
+        broker = self.broker
         turn = self._turn = self.log.begin(batch.now)
         self._submissions, self._fired, self._ran = [], Fired(), Ran()
         if tells:
@@ -237,6 +258,8 @@ class EventBatches:
         decided, self._decided = self._decided, []
         for asked in decided:
             asked.request.fail(error)
+        if self.wants_turn:
+            self.wake()
 
     def tell(self, error: StoreError) -> None:
         """Tell everybody that the outcome is not known, or will never be."""
@@ -277,7 +300,7 @@ class EventBatches:
         for _ in range(min(len(waiting), max(BATCH_RUN_CHANGES, len(waiting) // 2))):
             asked = waiting.popleft()
             request = asked.request
-            if (is_full and asked.appends) or not held.isdisjoint(request.streams):
+            if (is_full and asked.appends) or (held and not held.isdisjoint(request.streams)):
                 held.update(request.streams)
                 kept.append(asked)
                 continue
@@ -289,11 +312,29 @@ class EventBatches:
                 continue
             except Refused as problem:
                 request.fail(problem)
+            except Exception as mistake:
+                waiting.extendleft(reversed(kept))
+                raise _Mistaken(asked) from mistake
             else:
                 if asked.settle is not None:
                     self._decided.append(asked)
             self.bytes_count -= asked.bytes_count
         waiting.extendleft(reversed(kept))
+
+    def _leave_out(self, mistaken: _Mistaken) -> None:
+        """Take the turn back, refuse the request that we could not carry out, keep the others."""
+        for submission, _ in self._submissions:
+            self.broker.withdraw(submission)
+        turn = self._end_turn()
+        assert turn is not None
+        self._take_back(turn)
+        decided, self._decided = self._decided, []
+        for asked in reversed(decided):
+            self._put_back(asked)
+        assert isinstance(mistaken.__cause__, Exception)
+        self.mistakes.append(mistaken.__cause__)
+        self.bytes_count -= mistaken.asked.bytes_count
+        mistaken.asked.request.fail(Mistake())
 
     def _run(self, turn: Turn, batch: Batch) -> None:
         """Submit the runs that are due."""
