@@ -100,7 +100,6 @@ def _delete(draft: Draft, answers: EventAnswers) -> None:
         stream.max_deleted_id = max(stream.max_deleted_id, *ids)
         stream.recent.remove(removed)
         stream.appended = [event for event in stream.appended if event.id not in removed]
-        stream.picked.update(dict.fromkeys(removed & stream.picked.keys()))
         for group in stream.groups.values():
             if group.ahead.events:
                 group.ahead.remove(removed)
@@ -130,7 +129,7 @@ def _trim(draft: Draft, answers: EventAnswers) -> None:
 def _cut(stream: Stream, through: EventId) -> None:
     stream.recent.cut(through)
     for group in stream.groups.values():
-        if group.is_lossy and group.ahead.events:
+        if group.ahead.events:
             group.ahead.cut(through)
 
 
