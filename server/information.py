@@ -30,6 +30,7 @@ def information(context: SessionContext, sections: list[str]) -> str:
         "replication": {"role": "master", "connected_slaves": 0},
         "cluster": {"cluster_enabled": 0},
         "jobs": _jobs(context),
+        "streams": _streams(context),
         "keyspace": _keyspace(context),
     }
     wanted = every if not sections or _DEFAULT.intersection(sections) else sections
@@ -130,6 +131,20 @@ def _jobs(context: SessionContext) -> Fields:
     }
 
 
+def _streams(context: SessionContext) -> Fields:
+    events = context.engine.events
+    streams = events.log.streams
+    return {
+        "streams": len(streams),
+        "groups": sum(len(stream.groups) for stream in streams.values()),
+        "events_pending": events.log.pending_count,
+        "readers_waiting": events.log.reader_count,
+        "triggers": len(events.triggers),
+        "schedules": len(events.schedules),
+    }
+
+
 def _keyspace(context: SessionContext) -> Fields:
-    waiting = sum(queue.waiting_count for queue in context.engine.broker.queues())
-    return {"db0": f"keys={waiting},expires=0,avg_ttl=0"}
+    """Streams are all the keys there are; a database without any has no line, as Redis has it."""
+    count = len(context.engine.events.log.streams)
+    return {"db0": f"keys={count},expires=0,avg_ttl=0"} if count else {}
