@@ -28,7 +28,36 @@ Answer: TypeAlias = "asyncio.Future[Reply]"
 OnCancel: TypeAlias = Callable[[int, int], object]
 
 
-class AsyncConnection(asyncio.Protocol):
+class _Wire(asyncio.Protocol):
+    """One attempt to connect, and what comes of it, until the connection lets go of it.
+
+    One that was given up may yet have a transport, or one of whose end nobody tells.
+    """
+
+    def __init__(self, connection: "AsyncConnection") -> None:
+        self._connection: AsyncConnection | None = connection
+
+    def let_go(self) -> None:
+        self._connection = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # uvloop's transports have the methods of asyncio's without being its subclasses.
+        transport = cast(asyncio.Transport, transport)
+        if self._connection is None:
+            transport.abort()
+        else:
+            self._connection.connection_made(transport)
+
+    def data_received(self, data: bytes) -> None:
+        if self._connection is not None:
+            self._connection.data_received(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._connection is not None:
+            self._connection.connection_lost(exc)
+
+
+class AsyncConnection:
     """Drives a session over a transport of asyncio or uvloop.
 
     Without an endpoint it has the socket it was given, and no other when that is lost. *on_cancel*
@@ -57,6 +86,7 @@ class AsyncConnection(asyncio.Protocol):
         self._on_cancel = on_cancel
         # Requests that wait for room, first come first served.
         self._waiting: deque[tuple[Request[Any], Answer]] = deque()
+        self._wire: _Wire | None = None
         self._transport: asyncio.Transport | None = None
         self._wanted = asyncio.Event()
         self._opened: asyncio.Future[None] | None = None
@@ -129,20 +159,15 @@ class AsyncConnection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._opened = self._loop.create_future()
         try:
-            if sock is not None:
-                await self._adopt(sock)
-            else:
-                assert self._endpoint is not None
-                await self._endpoint.open(self)
+            await self._dial(sock)
+            await self._opened
         except OSError as error:
             raise ConnectionLost(
                 f"no server answers at {self._endpoint}: {why(error)}; start one with: "
                 "penstock serve"
             ) from error
-        try:
-            await self._opened
         except BaseException:
-            self.abort()
+            self._let_go("opening the connection was interrupted")
             raise
         finally:
             self._opened = None
@@ -162,7 +187,7 @@ class AsyncConnection(asyncio.Protocol):
             await self._wanted.wait()
             await asyncio.sleep(self._backoff.next_seconds())
             try:
-                await self._endpoint.open(self)
+                await self._dial(None)
             except OSError as error:
                 self._session.cannot_connect(f"no server answers at {self._endpoint}: {why(error)}")
                 if self._session.is_idle:
@@ -185,20 +210,30 @@ class AsyncConnection(asyncio.Protocol):
             async with asyncio.timeout(CLIENT_CLOSE_SECONDS):
                 await self._gone
         except TimeoutError:
-            self.abort()
+            self._abort()
 
-    async def _adopt(self, sock: socket.socket) -> None:
-        sock.setblocking(False)
-        if sock.family == socket.AF_UNIX:
-            await self._loop.create_unix_connection(lambda: self, sock=sock)
-        else:
-            await self._loop.create_connection(lambda: self, sock=sock)
+    def abandon(self) -> None:
+        """Close at once and for good; what is unanswered fails."""
+        self._closed = _CLOSED
+        if self._timer is not None:
+            self._timer.cancel()
+        self._let_go("the connection was abandoned")
+
+    async def _dial(self, sock: socket.socket | None) -> None:
+        wire = self._wire = _Wire(self)
+        try:
+            if sock is not None:
+                await _adopt(sock, wire)
+            else:
+                assert self._endpoint is not None
+                await self._endpoint.open(wire)
+        except BaseException:
+            self._let_go("connecting was interrupted")
+            raise
 
     # --- what the loop calls -------------------------------------------------------------------
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # uvloop's transports have the methods of asyncio's without being its subclasses.
-        transport = cast(asyncio.Transport, transport)
+    def connection_made(self, transport: asyncio.Transport) -> None:
         sock = transport.get_extra_info("socket")
         if sock is not None:
             tune(sock)
@@ -216,7 +251,7 @@ class AsyncConnection(asyncio.Protocol):
                 answer.set_result(reply)
         self._tell_cancels()
         if session.broken is not None:
-            self.abort()
+            self._abort()
             return
         if answers:
             self._backoff.reset()
@@ -225,8 +260,20 @@ class AsyncConnection(asyncio.Protocol):
         self._plan_flush()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._lost(f"the connection to the server was lost: {exc or 'the server closed it'}")
+
+    # --- inside --------------------------------------------------------------------------------
+
+    def _let_go(self, reason: str) -> None:
+        """Have nothing more to do with the connection that there is, or that is being made."""
+        if self._wire is not None:
+            self._wire.let_go()
+        if self._transport is not None:
+            self._transport.abort()
+            self._lost(reason)
+
+    def _lost(self, reason: str) -> None:
         self._transport = None
-        reason = f"the connection to the server was lost: {exc or 'the server closed it'}"
         self._fail(self._session.connection_lost(reason, self._loop.time()))
         if self._gone is not None and not self._gone.done():
             self._gone.set_result(None)
@@ -234,8 +281,6 @@ class AsyncConnection(asyncio.Protocol):
             session = self._session
             self._opened.set_exception(session.refusal or ConnectionLost(session.why_apart))
         self._plan_flush()
-
-    # --- inside --------------------------------------------------------------------------------
 
     async def _open_first(self) -> None:
         async with self._opening:
@@ -303,7 +348,7 @@ class AsyncConnection(asyncio.Protocol):
         self._timer_at = NEVER
         self._fail(self._session.tick(self._loop.time()))
         if self._session.broken is not None:
-            self.abort()
+            self._abort()
         self._flush()
 
     def _fail(self, failures: Failures[Answer]) -> None:
@@ -318,7 +363,15 @@ class AsyncConnection(asyncio.Protocol):
         self._session.discard(request, answer.result(), self._loop.time())
         self._plan_flush()
 
-    def abort(self) -> None:
-        """Break the connection: what is unanswered is lost."""
+    def _abort(self) -> None:
         if self._transport is not None:
             self._transport.abort()
+
+
+async def _adopt(sock: socket.socket, wire: _Wire) -> None:
+    sock.setblocking(False)
+    loop = asyncio.get_running_loop()
+    if sock.family == socket.AF_UNIX:
+        await loop.create_unix_connection(lambda: wire, sock=sock)
+    else:
+        await loop.create_connection(lambda: wire, sock=sock)
