@@ -186,7 +186,7 @@ class AsyncSubscription:
             self._reader.lost()
             if not isinstance(error, PenstockError):
                 # Replies are due that nobody waits for: the next steps have another connection.
-                self._connection.abort()
+                self._connection.abandon()
                 self._connection = None
             raise
 

@@ -35,11 +35,20 @@ class SubscribedEvent(Event):
         known: bool = self._perform(event_requests.handled(self.stream, group, key))
         return known
 
-    def confirm(self, key: str, *, keep_ms: int | None = None) -> None:
-        """Note that the group has dealt with what a business key stands for.
+    def record(self, key: str, *, keep_ms: int | None = None) -> None:
+        """Note that the group has dealt with what a business key stands for: a step of its work.
 
-        It is durable when this returns, and acknowledges the event in the same transaction.
-        `handled(key)` finds it for *keep_ms*, seven days unless given.
+        It is durable when this returns. `handled(key)` finds it for *keep_ms*, seven days unless
+        given, also when the event comes again because its consumer died.
+
+        Raises:
+            RuntimeError: the subscription has no group.
+        """
+        group = _of_a_group(self._group)
+        self._perform(event_requests.confirm(self.stream, group, key, keep_ms, None))
+
+    def confirm(self, key: str, *, keep_ms: int | None = None) -> None:
+        """Record a key and acknowledge the event, in one transaction: all of its work is done.
 
         Raises:
             RuntimeError: the subscription has no group.
@@ -76,12 +85,23 @@ class AsyncSubscribedEvent(Event):
         known: bool = await self._perform(event_requests.handled(self.stream, group, key))
         return known
 
-    async def confirm(self, key: str, *, keep_ms: int | None = None) -> None:
-        """Note that the group has dealt with what a business key stands for.
+    async def record(self, key: str, *, keep_ms: int | None = None) -> None:
+        """Note that the group has dealt with what a business key stands for: a step of its work.
 
-        It is durable when this returns, and acknowledges the event in the same transaction.
-        `handled(key)` finds it for *keep_ms*, seven days unless given. Cancelling leaves open
-        whether it was noted; if it was not, the event comes again.
+        It is durable when this returns. `handled(key)` finds it for *keep_ms*, seven days unless
+        given, also when the event comes again because its consumer died. Cancelling leaves open
+        whether it was noted.
+
+        Raises:
+            RuntimeError: the subscription has no group.
+        """
+        group = _of_a_group(self._group)
+        await self._perform(event_requests.confirm(self.stream, group, key, keep_ms, None))
+
+    async def confirm(self, key: str, *, keep_ms: int | None = None) -> None:
+        """Record a key and acknowledge the event, in one transaction: all of its work is done.
+
+        Cancelling leaves open whether it was; if not, the event comes again.
 
         Raises:
             RuntimeError: the subscription has no group.

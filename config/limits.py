@@ -297,7 +297,7 @@ CLIENT_READ_EVENTS_MAX: Final = 500
 CLIENT_HOLD_SECONDS: Final = 1.0
 # Events that a group's consumer finished are acknowledged together: so many, or after so long.
 CLIENT_FINISHED_EVENTS_MAX: Final = 100
-CLIENT_FINISHED_SECONDS: Final = 0.05
+CLIENT_FINISHED_SECONDS: Final = 0.02
 # After this long without a word an event's consumer is taken for dead.
 CLIENT_TAKE_OVER_MS_DEFAULT: Final = 60_000
 CLIENT_TAKE_OVER_MS_MIN: Final = 100

@@ -267,6 +267,8 @@ async def test_a_key_is_handled_once_it_was_confirmed(
     async with client, client.subscribe("s", group="g", from_="start") as events:
         event = await anext(events)
         assert not await event.handled(event["order"])
+        await event.record("7/charged")
+        assert await event.handled("7/charged")
         await event.confirm(event["order"])
         assert await event.handled(event["order"])
         assert server.streams.pending("g") == []
@@ -282,6 +284,8 @@ async def test_without_a_group_there_is_nothing_to_confirm(
         event = await anext(events)
         with pytest.raises(RuntimeError, match="group"):
             await event.handled("7")
+        with pytest.raises(RuntimeError, match="group"):
+            await event.record("7")
         with pytest.raises(RuntimeError, match="group"):
             await event.confirm("7")
 
@@ -299,3 +303,21 @@ async def test_a_thousand_events_come_to_each_of_several_readers(
         readers = [tasks.create_task(read()) for _ in range(5)]
 
     assert [reader.result() for reader in readers] == [published] * 5
+
+
+@pytest.mark.parametrize("turns", range(8))
+async def test_wherever_opening_is_cancelled_no_connection_is_left(
+    server: StreamServer, client: AsyncClient, turns: int
+) -> None:
+    async def open_and_read() -> None:
+        async with client.subscribe("s", group="g", from_="start") as events:
+            await anext(events)
+
+    async with asyncio.TaskGroup() as tasks:
+        reader = tasks.create_task(open_and_read())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        reader.cancel()
+    await asyncio.sleep(0.02)
+
+    await until_closed(server)

@@ -253,6 +253,22 @@ def test_a_key_is_handled_once_it_was_confirmed(server: StreamServer, client: Cl
     assert server.asked("XACK") == 0
 
 
+def test_a_step_that_was_recorded_is_known_when_the_event_comes_again(
+    server: StreamServer, client: Client
+) -> None:
+    server.publish(order="7")
+    with client:
+        for event in client.subscribe("s", group="g", from_="start"):
+            event.record("7/charged", keep_ms=1_000)
+            break
+        with client.subscribe("s", group="g") as events:
+            again = next(events)
+            assert (again.deliveries, again.handled("7/charged")) == (2, True)
+
+    (recorded,) = [words for words in server.streams.asked if words[0] == "EVENT.CONFIRM"]
+    assert recorded == ["EVENT.CONFIRM", "s", "g", "7/charged", "KEEP", "1000"]
+
+
 @pytest.mark.parametrize("where", ["cut_before", "cut_after"])
 def test_a_confirmation_survives_a_lost_connection(
     server: StreamServer, client: Client, where: str
@@ -273,6 +289,8 @@ def test_without_a_group_there_is_nothing_to_confirm(server: StreamServer, clien
         event = next(events)
         with pytest.raises(RuntimeError, match="group"):
             event.handled("7")
+        with pytest.raises(RuntimeError, match="group"):
+            event.record("7")
         with pytest.raises(RuntimeError, match="group"):
             event.confirm("7")
 
