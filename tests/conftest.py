@@ -67,7 +67,7 @@ def _missing_programs(item: pytest.Item) -> list[str]:
 
 
 def pytest_report_header() -> list[str]:
-    wanted = ("redis-cli", "redis-benchmark", "node", "npm")
+    wanted = ("redis-cli", "redis-benchmark", "redis-server", "node", "npm")
     missing = [program for program in wanted if shutil.which(program) is None]
     lines = [f"left out, not installed: {name}" for name in missing]
     return lines if unsharing() else [*lines, "left out, not allowed: mounting small disks"]

@@ -24,6 +24,15 @@ const named = (reply) =>
     ? Object.fromEntries(reply.flatMap((name, i) => (i % 2 ? [] : [[name, reply[i + 1]]])))
     : Object.fromEntries(reply instanceof Map ? reply : Object.entries(reply));
 
+// RESP2 shows what was read of each stream as an array of pairs, RESP3 as a map.
+const readings = (reply) =>
+  Object.fromEntries(
+    Array.isArray(reply) && !Array.isArray(reply[0])
+      ? reply.flatMap((name, i) => (i % 2 ? [] : [[name, reply[i + 1]]]))
+      : Array.isArray(reply) || reply instanceof Map ? reply : Object.entries(reply));
+
+const blocked = async (c) => Number(/blocked_clients:(\d+)/.exec(String(await c.info("clients")))[1]);
+
 const claims = {
   async connects_with_its_defaults() {
     await using({}, async (c) => assert.equal(await c.ping(), "PONG"));
@@ -88,6 +97,47 @@ const claims = {
       assert.equal(await c.call("JOB.COMPLETE", id, attempt, "7"), "OK");
       assert.equal(await c.call("JOB.WAIT", id), "7");
     });
+  },
+  async events_are_appended_and_read() {
+    await using({}, async (c) => {
+      const stream = `ioredis-${await c.client("ID")}`;
+      const first = await c.xadd(stream, "*", "a", "1");
+      const second = await c.xadd(stream, "MAXLEN", "~", 1000, "*", "b", "2", "c", "3");
+      const events = [[first, ["a", "1"]], [second, ["b", "2", "c", "3"]]];
+      assert.deepEqual(readings(await c.xread("STREAMS", stream, "0")), { [stream]: events });
+      assert.equal(await c.xread("BLOCK", 1, "STREAMS", stream, "$"), null);
+      assert.deepEqual(await c.xrange(stream, "-", "+", "COUNT", 1), events.slice(0, 1));
+      const [[, fields]] = await c.xrangeBuffer(stream, second, second);
+      assert.ok(fields[0].equals(Buffer.from("b")));
+      assert.equal(await c.xlen(stream), 2);
+    });
+  },
+  async a_group_shares_events_and_acknowledges_them() {
+    await using({}, async (c) => {
+      const stream = `ioredis-${await c.client("ID")}`;
+      assert.equal(await c.xgroup("CREATE", stream, "g", "0", "MKSTREAM"), "OK");
+      const [first, second] = [await c.xadd(stream, "*", "n", 1), await c.xadd(stream, "*", "n", 2)];
+      const read = readings(await c.xreadgroup("GROUP", "g", "ann", "COUNT", 1, "STREAMS", stream, ">"));
+      assert.deepEqual(read, { [stream]: [[first, ["n", "1"]]] });
+      await c.xreadgroup("GROUP", "g", "bob", "STREAMS", stream, ">");
+      const consumers = [["ann", "1"], ["bob", "1"]];
+      assert.deepEqual(await c.xpending(stream, "g"), [2, first, second, consumers]);
+      assert.equal(await c.xack(stream, "g", first), 1);
+      const claimed = await c.xautoclaim(stream, "g", "cid", 0, "0", "COUNT", 5);
+      assert.deepEqual(claimed, ["0-0", [[second, ["n", "2"]]], []]);
+      const [group] = (await c.xinfo("GROUPS", stream)).map(named);
+      assert.deepEqual([group.name, group.pending, group.lag], ["g", 1, 0]);
+    });
+  },
+  async a_waiting_read_gets_the_event_that_comes() {
+    await using({}, (writer) => using({}, async (reader) => {
+      const stream = `ioredis-${await writer.client("ID")}`;
+      const others = await blocked(writer);
+      const read = reader.xread("BLOCK", 20000, "STREAMS", stream, "$");
+      while ((await blocked(writer)) === others);
+      const event = await writer.xadd(stream, "*", "n", 1);
+      assert.deepEqual(readings(await read), { [stream]: [[event, ["n", "1"]]] });
+    }));
   },
   async info_can_be_read() {
     await using({}, async (c) => assert.match(String(await c.info()), /redis_mode:standalone\r\n/));

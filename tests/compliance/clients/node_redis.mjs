@@ -8,7 +8,8 @@ const [protocol, port, guardedPort, password] = process.argv.slice(2);
 const nasty = Buffer.concat([Buffer.from("\0\r\n$5\r\n"), Buffer.from([...Array(256).keys()])]);
 
 function client(options = {}, at = port) {
-  const resp = protocol === "default" ? {} : { RESP: Number(protocol) };
+  // Version 5 reads streams in RESP3 only if it is told that their replies may change.
+  const resp = protocol === "default" ? {} : { RESP: Number(protocol), unstableResp3: true };
   const made = createClient({ socket: { host: "127.0.0.1", port: Number(at) }, ...resp, ...options });
   made.on("error", () => {}); // Told by what is awaited, too.
   return made;
@@ -33,6 +34,15 @@ const named = (reply) =>
   Array.isArray(reply)
     ? Object.fromEntries(reply.flatMap((name, i) => (i % 2 ? [] : [[name, reply[i + 1]]])))
     : Object.fromEntries(reply instanceof Map ? reply : Object.entries(reply));
+
+const event = ({ id, message }) => [id, { ...message }];
+// ... and leaves them as they are then.
+const untouched = (events) => events.map(([id, fields]) => [id, named(fields)]);
+const readings = (reply) =>
+  Array.isArray(reply)
+    ? Object.fromEntries(reply.map(({ name, messages }) => [name, messages.map(event)]))
+    : Object.fromEntries(Object.entries(named(reply)).map(([name, found]) => [name, untouched(found)]));
+const blocked = async (c) => Number(/blocked_clients:(\d+)/.exec(String(await c.info("clients")))[1]);
 
 const claims = {
   async connects_with_its_defaults() {
@@ -91,6 +101,47 @@ const claims = {
       assert.equal(await c.sendCommand(["JOB.COMPLETE", String(id), String(attempt), "7"]), "OK");
       assert.equal(await c.sendCommand(["JOB.WAIT", String(id)]), "7");
     });
+  },
+  async events_are_appended_and_read() {
+    await using({}, async (c) => {
+      const stream = `node-redis-${await c.sendCommand(["CLIENT", "ID"])}`;
+      const first = await c.xAdd(stream, "*", { a: "1" });
+      const trim = { TRIM: { strategy: "MAXLEN", strategyModifier: "~", threshold: 1000 } };
+      const second = await c.xAdd(stream, "*", { b: "2", c: "3" }, trim);
+      const events = [[first, { a: "1" }], [second, { b: "2", c: "3" }]];
+      assert.deepEqual(readings(await c.xRead({ key: stream, id: "0" })), { [stream]: events });
+      assert.equal(await c.xRead({ key: stream, id: "$" }, { BLOCK: 1 }), null);
+      assert.deepEqual((await c.xRange(stream, "-", "+", { COUNT: 1 })).map(event), events.slice(0, 1));
+      assert.equal(await c.xLen(stream), 2);
+      assert.equal(await c.xDel(stream, first), 1);
+    });
+  },
+  async a_group_shares_events_and_acknowledges_them() {
+    await using({}, async (c) => {
+      const stream = `node-redis-${await c.sendCommand(["CLIENT", "ID"])}`;
+      assert.equal(await c.xGroupCreate(stream, "g", "0", { MKSTREAM: true }), "OK");
+      const [first, second] = [await c.xAdd(stream, "*", { n: "1" }), await c.xAdd(stream, "*", { n: "2" })];
+      const read = await c.xReadGroup("g", "ann", { key: stream, id: ">" }, { COUNT: 1 });
+      assert.deepEqual(readings(read), { [stream]: [[first, { n: "1" }]] });
+      await c.xReadGroup("g", "bob", { key: stream, id: ">" });
+      const summary = await c.xPending(stream, "g");
+      assert.deepEqual([summary.pending, summary.firstId, summary.lastId], [2, first, second]);
+      assert.equal(await c.xAck(stream, "g", first), 1);
+      const claimed = await c.xAutoClaim(stream, "g", "cid", 0, "0", { COUNT: 5 });
+      assert.deepEqual([claimed.nextId, claimed.messages.map(event)], ["0-0", [[second, { n: "2" }]]]);
+      const [group] = await c.xInfoGroups(stream);
+      assert.deepEqual([group.name, group.pending], ["g", 1]);
+    });
+  },
+  async a_waiting_read_gets_the_event_that_comes() {
+    await using({}, (writer) => using({}, async (reader) => {
+      const stream = `node-redis-${await writer.sendCommand(["CLIENT", "ID"])}`;
+      const others = await blocked(writer);
+      const read = reader.xRead({ key: stream, id: "$" }, { BLOCK: 20000 });
+      while ((await blocked(writer)) === others);
+      const id = await writer.xAdd(stream, "*", { n: "1" });
+      assert.deepEqual(readings(await read), { [stream]: [[id, { n: "1" }]] });
+    }));
   },
   async info_can_be_read() {
     await using({}, async (c) => assert.match(String(await c.info()), /redis_mode:standalone\r\n/));

@@ -277,6 +277,107 @@ async def waiting_claim(client: Client, queue: str) -> None:
     raise AssertionError("the claim never came")
 
 
+def readings(reply: Any) -> dict[bytes, Any]:
+    """Return what was read of each stream; versions of the library show it in three ways."""
+    if isinstance(reply, dict):
+        return {name: _events(found) for name, found in reply.items()}
+    return dict(reply)
+
+
+def _events(found: list[Any]) -> Any:
+    return found[0] if found and isinstance(found[0], list) else found
+
+
+async def until_blocked(client: Client, count: int) -> None:
+    """Ask the server until so many clients wait for something."""
+    for _ in range(100_000):
+        if (await settled(client.own.info("clients")))["blocked_clients"] == count:
+            return
+        await asyncio.sleep(0)
+    raise AssertionError(f"there never were {count} clients that wait")
+
+
+@claim
+async def events_are_appended_and_read() -> None:
+    async with Client() as client:
+        own = client.own
+        stream = f"events-{await settled(own.client_id())}"
+        first = await settled(own.xadd(stream, {b"payload": NASTY}))
+        second = await settled(own.xadd(stream, {"a": 1, "b": "2"}, maxlen=1000))
+        events = [(first, {b"payload": NASTY}), (second, {b"a": b"1", b"b": b"2"})]
+        assert readings(await settled(own.xread({stream: 0}))) == {stream.encode(): events}
+        assert not await settled(own.xread({stream: "$"}, block=1))
+        assert await settled(own.xrange(stream)) == events
+        assert await settled(own.xrevrange(stream, count=1)) == events[1:]
+        assert await settled(own.xdel(stream, first)) == 1
+        assert await settled(own.xlen(stream)) == 1
+
+
+@claim
+async def a_group_shares_events_and_acknowledges_them() -> None:
+    async with Client() as client:
+        own = client.own
+        stream = f"shared-{await settled(own.client_id())}"
+        assert await settled(own.xgroup_create(stream, "g", id="0", mkstream=True)) is True
+        ids = [await settled(own.xadd(stream, {"n": n})) for n in range(3)]
+        for consumer, event in zip(("ann", "bob", "ann"), ids, strict=True):
+            reply = await settled(own.xreadgroup("g", consumer, {stream: ">"}, count=1))
+            ((found, _),) = readings(reply)[stream.encode()]
+            assert found == event
+        assert (await settled(own.xpending(stream, "g")))["pending"] == 3
+        held = await settled(own.xpending_range(stream, "g", "-", "+", 10, consumername="bob"))
+        assert [one["message_id"] for one in held] == [ids[1]], held
+        assert await settled(own.xack(stream, "g", *ids[:2])) == 2
+        again = readings(await settled(own.xreadgroup("g", "ann", {stream: "0"})))
+        assert [event for event, _ in again[stream.encode()]] == [ids[2]]
+        claimed = await settled(own.xclaim(stream, "g", "bob", 0, [ids[2]], justid=True))
+        assert claimed == [ids[2]], claimed
+        taken = await settled(own.xautoclaim(stream, "g", "cid", 0))
+        assert taken[:2] == [b"0-0", [(ids[2], {b"n": b"2"})]], taken
+        (group,) = await settled(own.xinfo_groups(stream))
+        assert (group["name"], group["pending"], group["lag"]) == (b"g", 1, 0), group
+        assert (await settled(own.xinfo_stream(stream)))["length"] == 3
+        names = [one["name"] for one in await settled(own.xinfo_consumers(stream, "g"))]
+        assert names == [b"ann", b"bob", b"cid"], names
+        assert await settled(own.xgroup_destroy(stream, "g")) == 1
+
+
+@claim
+async def a_waiting_read_gets_the_event_that_comes() -> None:
+    async with Client() as writer, Client() as reader, Client() as consumer:
+        stream = f"awaited-{await settled(writer.own.client_id())}"
+        await settled(writer.own.xgroup_create(stream, "g", mkstream=True))
+        others = (await settled(writer.own.info("clients")))["blocked_clients"]
+        waits: list[tuple[Callable[..., Any], tuple[Any, ...]]] = [
+            (reader.own.xread, ({stream: "$"}, None, 20_000)),
+            (consumer.own.xreadgroup, ("g", "ann", {stream: ">"}, 5, 20_000)),
+        ]
+        async with asyncio.TaskGroup() as tasks:
+            reads = [
+                tasks.create_task(
+                    asyncio.to_thread(method, *arguments) if STYLE == "sync" else method(*arguments)
+                )
+                for method, arguments in waits
+            ]
+            await until_blocked(writer, others + len(waits))
+            event = await settled(writer.own.xadd(stream, {"n": 1}))
+        for read in reads:
+            expected = {stream.encode(): [(event, {b"n": b"1"})]}
+            assert readings(read.result()) == expected, read.result()
+
+
+@claim
+async def a_transaction_appends_all_at_once() -> None:
+    async with Client() as client:
+        stream = f"atomic-{await settled(client.own.client_id())}"
+        pipeline = client.own.pipeline(transaction=True)
+        for number in range(3):
+            pipeline.xadd(stream, {"n": number}, id=f"1-{number}")
+        assert await settled(pipeline.execute()) == [b"1-0", b"1-1", b"1-2"]
+        assert await settled(client.own.exists(stream)) == 1
+        assert await settled(client.own.delete(stream)) == 1
+
+
 @claim
 async def info_tells_what_clients_look_for() -> None:
     async with Client() as client:
