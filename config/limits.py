@@ -229,6 +229,9 @@ READERS_MAX: Final = 100_000  # Reads that wait for an event.
 HANDLED_KEEP_MS_DEFAULT: Final = 7 * 24 * 3_600_000
 # A published event may be sent again under its key for this long.
 PUBLISH_KEEP_MS_DEFAULT: Final = 24 * 3_600_000
+# Commits for which the store's answer about a key is remembered. Of a longer backlog a commit takes
+# the older half, so a million requests that came together are decided within so many.
+PUBLISH_ANSWER_TURNS: Final = 16
 
 # --- the journal ---------------------------------------------------------------------------------
 # Changes that wait to be committed; beyond it connections are not read until fewer do.

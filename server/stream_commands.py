@@ -103,7 +103,10 @@ def publish(session: Session, arguments: list[bytes]) -> None:
     def decide(turn: Turn) -> Reply:
         return replying(event_id(turn.publish(stream, parsed.key, fields)))
 
-    ask_to_append(session, stream, check_size(session, fields), decide)
+    size = check_size(session, fields)
+    # Those that come together are asked about together: else each would wait for two commits.
+    session.engine.events.log.announce(stream, parsed.key)
+    ask_to_append(session, stream, size, decide)
 
 
 def xlen(session: Session, arguments: list[bytes]) -> None:

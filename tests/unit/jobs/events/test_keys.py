@@ -2,7 +2,7 @@
 
 import pytest
 
-from penstock.config.limits import SWEEP_EVERY_MS
+from penstock.config.limits import PUBLISH_ANSWER_TURNS, SWEEP_EVERY_MS
 from penstock.jobs.events.errors import NoGroupToAsk, ServersStream, Unsettled
 from penstock.jobs.events.model import StreamName
 from penstock.jobs.events.turn import Turn
@@ -185,11 +185,11 @@ def test_what_is_not_there_need_not_be_announced() -> None:
     assert turn.writes.were_published == []
 
 
-def test_an_answer_is_good_for_two_turns() -> None:
+def test_an_answer_is_good_for_as_many_turns_as_a_backlog_may_take() -> None:
     desk = Desk()
     desk.append((1, 0))
     desk.log.announce(S, KEY)
-    for _ in range(2):
+    for _ in range(PUBLISH_ANSWER_TURNS):
         desk.commit(desk.begin())
     turn = desk.begin()
     assert turn.publish(S, KEY, FIELDS) == (NOW, 0)
