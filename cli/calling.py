@@ -113,13 +113,19 @@ def wait(
 
 
 def read_payload(given: str | None) -> bytes:
+    """Return the payload; tell a person where only few tasks can read it."""
     if given is None:
         return b""
+    content = read_bytes(given)
+    if given != "-" and sys.stderr.isatty() and not is_json(content):
+        note("the payload is not JSON: only a task that takes bytes (raw=True) can read it")
+    return content
+
+
+def read_bytes(given: str) -> bytes:
+    """Return an argument as it is, or for - standard input to its end."""
     if given != "-":
-        content = os.fsencode(given)
-        if sys.stderr.isatty() and not is_json(content):
-            note("the payload is not JSON: only a task that takes bytes (raw=True) can read it")
-        return content
+        return os.fsencode(given)
     content = sys.stdin.buffer.read(ARGUMENT_BYTES_MAX + 1)
     if len(content) > ARGUMENT_BYTES_MAX:
         raise mistake(

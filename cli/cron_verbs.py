@@ -33,7 +33,6 @@ from penstock.cli.output import (
     printable,
     show_duration,
     show_moment,
-    show_time,
     write_json,
     write_line,
     write_table,
@@ -155,8 +154,8 @@ def show(name: ScheduleName, server: Server = None, as_json: Json = False) -> No
         ("missed", _missed(schedule)),
         ("jitter", show_duration(schedule.jitter_ms) if schedule.jitter_ms else ""),
         ("overlap", schedule.overlap),
-        ("next", show_time(schedule.next_at)),
-        ("last", show_time(schedule.last_at)),
+        ("next", _second(schedule.next_at)),
+        ("last", _second(schedule.last_at)),
         ("last job", _text(schedule.last_job)),
         ("runs", str(schedule.runs)),
         ("skipped", str(schedule.skipped)),
@@ -227,9 +226,7 @@ def next_(
         return
     now = datetime.now(UTC)
     for unix_ms in found:
-        write_line(
-            f"{show_time(unix_ms)}  {_ahead(unix_ms, now)}" if on_terminal() else str(unix_ms)
-        )
+        write_line(f"{_second(unix_ms)}  {_ahead(unix_ms, now)}" if on_terminal() else str(unix_ms))
 
 
 for _name, _verb in (
@@ -286,7 +283,15 @@ def _missed(schedule: ScheduleInfo) -> str:
 
 def _tell_next(found: Sequence[int]) -> None:
     for unix_ms in found:
-        note(f"it runs next at {show_time(unix_ms)}, {_ahead(unix_ms, datetime.now(UTC))}")
+        note(f"it runs next at {_second(unix_ms)}, {_ahead(unix_ms, datetime.now(UTC))}")
+
+
+def _second(unix_ms: int | None) -> str:
+    """Write when a run is, in the zone of the person who reads it: runs are at whole seconds."""
+    if unix_ms is None:
+        return ""
+    local = datetime.fromtimestamp(unix_ms / 1000, UTC).astimezone()
+    return local.isoformat(sep=" ", timespec="seconds")
 
 
 def _ahead(unix_ms: int, now: datetime) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from penstock.cli.asking import confirm
-from penstock.cli.calling import read_payload
+from penstock.cli.calling import read_bytes
 from penstock.cli.connection import open_client
 from penstock.cli.exits import CommandFailed, Exit
 from penstock.cli.flags import flattened, group_of
@@ -129,7 +129,7 @@ def set_(
     place = read_option("--from", read_place, from_)
     trigger, events, named = _read_name(name), read_stream(stream), read_task(task)
     patterns, options = read_pairs(match, "FIELD=PATTERN"), flags.for_client()
-    template = None if payload is None else read_payload(payload)
+    template = None if payload is None else read_bytes(payload)
     with open_client(server) as client:
         client.options(**options).set_trigger(
             trigger,

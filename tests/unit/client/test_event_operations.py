@@ -212,6 +212,12 @@ VERBS: list[tuple[Callable[[Any], Any], bytes, list[bytes], object]] = [
         ],
         None,
     ),
+    (
+        lambda c: c.set_schedule("nightly", "@daily", "report", payload=b"as it is"),
+        OK,
+        [b"CRON.SET", b"nightly", b"@daily", b"report", b"as it is"],
+        None,
+    ),
     (lambda c: c.delete_schedule("nightly"), NO, [b"CRON.DEL", b"nightly"], False),
     (
         lambda c: c.schedule("nightly"),
@@ -390,6 +396,11 @@ def test_an_asynchronous_walk_asks_for_page_after_page() -> None:
             "delay_ms is an option of one submission",
         ),
         (lambda c: c.set_schedule("t", "@daily", "x", colour=5), TypeError, "no 'colour'"),
+        (
+            lambda c: c.set_schedule("t", "@daily", "x", 1, payload="[2]"),
+            TypeError,
+            "a payload takes the place of arguments",
+        ),
     ],
 )
 def test_what_makes_no_sense_is_refused_before_anything_is_sent(
