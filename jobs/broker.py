@@ -403,7 +403,7 @@ class Broker:
     def duplicate(self, submission: Submission, holder: KeyHolder) -> None:
         """Take note that a submission met its key again and made no job."""
         assert submission.job.key is not None
-        assert holder.job_id < submission.job.id
+        assert holder.job_id != submission.job.id  # A younger one overtook it, in a batch's turn.
         self.withdraw(submission)
         self._ready.queues[submission.job.queue].counters.duplicates += 1
 
