@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from penstock.jobs.broker import Broker
 from penstock.jobs.changes import Change
+from penstock.jobs.leases import Lease
 from penstock.jobs.model import FailedAttempt, Job, JobId, State
 from penstock.jobs.store.port import Submission
 from penstock.jobs.transitions import Cause, state_before
@@ -38,12 +39,17 @@ def known_transitions(
     states: dict[JobId, State] = {}  # Of jobs of which several changes are written at once.
     for change in changes:
         job = change.job
-        if change.cause is None or not followed.covers(job.queue):
+        if not followed.covers(job.queue):
+            continue
+        lease = broker.lease(job.id)
+        worker = "" if lease is None else lease.worker
+        if lease is not None and job.id not in states and _is_news(lease, job):
+            states[job.id] = State.CLAIMED
+            yield Transition(lease.job, State.READY, Cause.CLAIM, worker)
+        if change.cause in (None, Cause.CLAIM):
             continue
         before = states.get(job.id) or _before(broker, job.id, change.cause)
         states[job.id] = job.state
-        lease = broker.lease(job.id)
-        worker = "" if lease is None else lease.worker
         yield Transition(job, before, change.cause, worker, change.failed_attempt)
 
 
@@ -60,6 +66,14 @@ def has_unknown(
 def _is_open(submission: Submission) -> bool:
     """Say whether only the store knows what becomes of a submission."""
     return submission.job.key is not None or submission.job.group is not None
+
+
+def _is_news(lease: Lease, job: Job) -> bool:
+    """Say whether a change is the first that is written of an attempt, and so tells of its claim.
+
+    The change that says so may have been given up for want of room, or was not going to be written.
+    """
+    return not lease.is_written and lease.job.attempt == job.attempt
 
 
 def _before(broker: Broker, job_id: JobId, cause: Cause) -> State:

@@ -207,7 +207,8 @@ class EventBatches:
         )
         if broker.followed and is_open:
             for stream in broker.followed.streams:
-                turn.expect_life(stream)
+                if turn.exists(stream):
+                    turn.expect_life(stream)
         turn.finish()
         if not turn.is_idle:
             batch.events = turn.writes
@@ -287,8 +288,9 @@ class EventBatches:
                 failed=step.failed_attempt,
             )
             for stream in broker.followed.streams_of(step.job.queue):
-                turn.append_life(stream, fields)
-                self.triggers.wake(stream)
+                if turn.exists(stream):  # It may have been dropped in this turn.
+                    turn.append_life(stream, fields)
+                    self.triggers.wake(stream)
 
     def _decide(self, turn: Turn, *, is_full: bool) -> None:
         """Let those who asked decide, the first first; who cannot yet waits, and who comes after.

@@ -1,8 +1,11 @@
 """Every transition of a followed queue's jobs is an event, in the commit that made it."""
 
+import anyio
+
 from penstock.jobs.events.model import GroupName, StreamName
 from penstock.jobs.model import JobId
 from penstock.jobs.retry import Failure
+from penstock.jobs.store.port import Batch, Commit, StoreFull
 from tests.unit.jobs.desk import request, wishing
 from tests.unit.jobs.shop import MoodyStore, Shop, shop
 
@@ -190,6 +193,64 @@ async def test_a_full_disk_tells_of_nothing_that_was_not_stored() -> None:
         assert not await steps(made, refused)
         assert (await steps(made, job_id))[-1] == ("claimed", "completed", "complete")
         assert len(await steps(made, job_id)) == 3
+
+
+async def test_a_job_that_ran_before_it_was_followed_is_told_of_from_its_claim_on() -> None:
+    async with shop() as made:
+        job_id = await made.stored()
+        job = made.claim()[0]
+        await made.follow(MAIL)
+        made.complete(job)
+
+        assert await steps(made, job_id) == [
+            ("ready", "claimed", "claim"),
+            ("claimed", "completed", "complete"),
+        ]
+
+
+async def test_a_claim_that_found_no_room_is_told_with_the_end_of_its_attempt() -> None:
+    store = _FullForATime()
+    async with shop(store=store) as made:
+        await made.follow(MAIL)
+        job_id = await made.stored()
+        store.gate = anyio.Event()
+        store.refusals_left = 2  # Of the batch with the claim, with and without submissions.
+        job = made.claim()[0]
+        await made.turns()
+        made.complete(job)
+        store.gate.set()
+
+        assert await steps(made, job_id) == [
+            ("", "ready", "submit"),
+            ("ready", "claimed", "claim"),
+            ("claimed", "completed", "complete"),
+        ]
+
+
+async def test_nothing_is_told_in_a_stream_that_is_dropped_meanwhile() -> None:
+    async with shop() as made:
+        await made.follow(MAIL)
+        made.ask(lambda turn: turn.drop(_name(MAIL)))
+        _, answers = made.submit(request(key="k"))
+        await made.settled()
+
+        assert answers.told == [None]
+        assert not made.journal.events.log.streams
+
+
+class _FullForATime(MoodyStore):
+    """Has no room for some commits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.refusals_left = 0
+
+    async def commit(self, batch: Batch) -> Commit:
+        await self.gate.wait()
+        if self.refusals_left:
+            self.refusals_left -= 1
+            raise StoreFull("no room")
+        return await super().commit(batch)
 
 
 def _name(stream: str) -> StreamName:
