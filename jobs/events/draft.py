@@ -87,6 +87,7 @@ class Draft:
         "trigger_records",
         "trimmed",
         "undo_log",
+        "untrimmed",
         "waking",
         "writes",
     )
@@ -127,6 +128,7 @@ class Draft:
         self.deleting: list[Stream] = []
         self.trimmed: list[Stream] = []
         self.ended_trims: list[Stream] = []  # Of which there is nothing to remove, or no more.
+        self.untrimmed: list[Callable[[int], None]] = []  # Who asked to trim what is not there.
         self.reads_bytes = 0
 
     # --- looking -------------------------------------------------------------------------------

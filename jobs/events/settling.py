@@ -124,6 +124,8 @@ def _trim(draft: Draft, answers: EventAnswers) -> None:
         ended, stream.trim = stream.trim, None
         if ended is not None:
             ended.tell()
+    for told in draft.untrimmed:
+        told(0)
 
 
 def _cut(stream: Stream, through: EventId) -> None:

@@ -251,7 +251,7 @@ class Turn(Draft):
         """
         found = self.find_stream(stream)
         if found is None:
-            told(0)
+            self.untrimmed.append(told)
             return
         if found.is_trimmed or not self._may_trim(found):
             raise Unsettled

@@ -64,6 +64,17 @@ def test_a_stream_that_is_not_there_is_not_trimmed() -> None:
     assert trim(Desk(), TrimWish(length_max=0)) == 0
 
 
+def test_who_trims_what_is_not_there_is_told_so_once_the_turn_is_written() -> None:
+    desk = Desk()
+    told: list[int] = []
+    turn = desk.begin()
+    turn.trim(S, TrimWish(length_max=0), told.append)
+    desk.undo(turn)
+    assert told == []
+
+    assert trim(desk, TrimWish(length_max=0)) == 0
+
+
 def test_a_trim_goes_on_commit_by_commit() -> None:
     desk = Desk(with_bounds(trim_events_max=2))
     desk.append_many(7)
