@@ -3,6 +3,7 @@
 from typing import Final
 
 from penstock.jobs.bounds import Bounds
+from penstock.jobs.events.bounds import EventBounds
 from penstock.jobs.model import Instant
 from penstock.jobs.policy import Policy
 from penstock.jobs.retry_policy import RetryPolicy
@@ -22,3 +23,18 @@ BOUNDS: Final = Bounds(
 POLICY: Final = Policy(
     retry=RetryPolicy(base_ms=100, cap_ms=1000), result_keep_ms=5_000, dead_keep_ms=9_000
 )
+# Likewise: groups fall behind the window, and are read ahead for.
+EVENT_BOUNDS: Final = EventBounds(
+    recent_events_max=4,
+    recent_bytes_max=400,
+    recent_total_bytes_max=900,
+    ahead_events_max=3,
+    ahead_bytes_max=300,
+    ahead_total_bytes_max=700,
+    event_bytes_max=300,
+    pick_events_max=3,
+    reads_bytes_max=1_500,
+    trim_events_max=3,
+    sweep_rows_max=5,
+)
+DEPTH_MAX: Final = 3  # Of jobs and triggers that lead to each other.

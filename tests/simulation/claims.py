@@ -34,6 +34,8 @@ class Claims:
         # When a blocked job's turn came, and when a finished one came back: numbers of commits.
         self.let_go: dict[JobId, int] = {}
         self.came_back: dict[JobId, int] = {}
+        # With which commit a job came: those that a commit itself submits overtake others.
+        self.stored_in: dict[JobId, int] = {}
         # Jobs that took their turn in a fair order otherwise than by coming.
         self.out_of_turn: set[JobId] = set()
         # Queues of which it is about to be written that not all ranks are of the order in force.
@@ -69,7 +71,7 @@ class Claims:
             who = f"job {job.id} and job {other.id} of group {job.group}"
             assert other.id not in self._ledger.holds, f"{who} run both"
             assert other.state is State.BLOCKED, f"{who} may run both: {other.state}"
-            came_first = other.id < job.id
+            came_first = other.id < job.id and self.stored_in[other.id] <= self.stored_in[job.id]
             came_later = self.came_back.get(other.id, -1) >= self.let_go.get(job.id, 0)
             assert not came_first or came_later, f"{who}: the later one runs first"
 
@@ -126,6 +128,8 @@ class Claims:
 
     def moved(self, before: Job | None, after: Job | None, number: int) -> None:
         """Take note of what a commit did, for the turns that come of it."""
+        if before is None and after is not None:
+            self.stored_in[after.id] = number
         if after is None or after.state in FINISHED:
             return
         if before is None or (before.state is State.BLOCKED and after.state is not before.state):

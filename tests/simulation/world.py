@@ -58,7 +58,7 @@ class World:
         self.ledger = Ledger(self.durable)
         self.claims = Claims(self.durable, self.ledger)
         self.claims.is_mixed = self._is_mixed
-        self.commits = Commits(self.durable, self.ledger, self.claims)
+        self.commits = self._new_commits()
         self.decisions = Decisions(self.durable, self.ledger)
         self.clients = Clients(self)
         self.workers = Workers(self)
@@ -75,7 +75,7 @@ class World:
 
     def pass_time(self, ms: int) -> None:
         self.now = Instant(self.now + ms)
-        self.broker.tick(self.now)
+        self._tick()
         next_at = self.broker.next_at(self.now)
         assert next_at is None or next_at > self.now
         self.turn()
@@ -86,8 +86,8 @@ class World:
         self.workers.clock_stepped(step_ms)
         self.clients.clock_stepped(step_ms)
         self.claims.clock_stepped()
-        self.broker.clock_stepped(step_ms)
-        self.broker.tick(self.now)
+        self._clock_stepped(step_ms)
+        self._tick()
         self.turn()
 
     def end_commit(self, end: End) -> None:
@@ -146,9 +146,10 @@ class World:
         self._queues: dict[QueueName, Queue] = {}
         self.clients.restarted()
         self.workers.restarted()
+        self.events = self._new_events()
         self.journal = Journal(
             self.store,
-            EventBatches(self.broker),
+            self.events,
             now=lambda: self.now,
             seconds=lambda: self.now / 1000,
             committed=self._pump,
@@ -193,6 +194,31 @@ class World:
         assert seconds > 0
         self.paused = self.loop.create_future()
         await self.paused
+
+    # --- what a world with events has besides ---------------------------------------------------
+
+    def _new_commits(self) -> Commits:
+        return Commits(self.durable, self.ledger, self.claims)
+
+    def _new_events(self) -> EventBatches:
+        return EventBatches(self.broker)
+
+    def _tick(self) -> None:
+        self.broker.tick(self.now)
+
+    def _next_at(self) -> Instant | None:
+        return self.broker.next_at(self.now)
+
+    def _clock_stepped(self, step_ms: int) -> None:
+        self.broker.clock_stepped(step_ms)
+
+    def _serve(self) -> None:
+        """Answer those who waited for events."""
+
+    @property
+    def _is_behind(self) -> bool:
+        """Say whether jobs are still to come by themselves."""
+        return False
 
     # --- what production does between two awaits -----------------------------------------------
 
@@ -258,6 +284,7 @@ class World:
             self.loop.call_soon(self.queue_chores.see_to, name)
         if self.broker.has_questions:
             self.journal.wake()
+        self._serve()
 
     def _perform(self, effect: Effect) -> None:
         match effect:
@@ -323,11 +350,11 @@ class World:
 
     def calm_down(self) -> None:
         """Let everything settle that needs neither workers nor time."""
-        self.broker.tick(self.now)
+        self._tick()
         self.turn()
         idle = 0
         for _ in range(_CALM_MAX):
-            next_at = self.broker.next_at(self.now)
+            next_at = self._next_at()
             if self.store.batch is not None:
                 self.end_commit(End.WRITTEN)
             elif self.paused is not None and not self.paused.done():
@@ -362,7 +389,7 @@ class World:
             self.people.look_for_expired(3)
             self.calm_down()
             queues = self._unfinished_queues()
-            if not queues and not self.clients.parked:
+            if not queues and not self.clients.parked and not self._is_behind:
                 break
             if queues:
                 self.workers.claim(0, queues, 50, wait_ms=0)
