@@ -123,8 +123,10 @@ def claim(
     if delivered_at is None or not 0 <= delivered_at <= now:
         delivered_at = now
     claimed: list[Event] = []
-    for event_id, event in look.found.items():
-        entry = pending.get(event_id)
+    for event_id in ids:  # One that is named twice is claimed twice, as in Redis.
+        if event_id not in look.found:
+            continue
+        event, entry = look.found[event_id], pending.get(event_id)
         if event is None:
             pending.remove(event_id)
             continue

@@ -148,6 +148,13 @@ class Stream:
             return None
         return self.picked[event_id]
 
+    def forget_beyond(self, last_id: EventId) -> None:
+        """Know nothing of the ids after one, which may be given again: there is no such event."""
+        self.recent.after = min(self.recent.after, last_id)
+        for group in self.groups.values():
+            if group.ahead.through > last_id:
+                group.ahead.clear()
+
     def state(self) -> StreamState:
         return StreamState(
             self.last_id,

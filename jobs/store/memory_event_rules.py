@@ -76,8 +76,8 @@ class _EventRules:
     def _last_of(self, number: StreamNumber) -> tuple[EventId, int]:
         if number not in self._kept.streams:
             return ID_MIN, 0
-        record = self._kept.streams[number].record
-        return record.last_id, record.added_count
+        kept = self._kept.streams[number]  # Ids that are not used any more may come again.
+        return kept.last_event_id or ID_MIN, kept.record.added_count
 
     def _has_stream(self, number: StreamNumber) -> bool:
         is_kept = number in self._kept.streams and number not in self._dropped_streams

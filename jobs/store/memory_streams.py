@@ -23,6 +23,10 @@ class MemoryStream:
     def first_id(self) -> EventId | None:
         return self._ids[0] if self._ids else None
 
+    @property
+    def last_event_id(self) -> EventId | None:
+        return self._ids[-1] if self._ids else None
+
     def append(self, event: Event) -> None:
         assert event.id not in self._by_id, "an id is given once"
         insort(self._ids, event.id)

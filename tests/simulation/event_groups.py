@@ -185,18 +185,11 @@ class GroupClients:
     ) -> list[EventId]:
         """Let the model claim; a reply that would be too large is cut."""
         claimed: list[EventId] = []
-        bytes_count = 0
-        for event_id in dict.fromkeys(ids):
-            entry = group.pending.get(event_id)
-            if entry is None and not wish.force:
-                continue
-            if bytes_count >= self._world.bounds.range_bytes_max:
-                break
-            event = self._events(name).get(event_id)
+        for event_id in self._looked_at(name, group, ids, wish):
+            entry, event = group.pending.get(event_id), self._events(name).get(event_id)
             if event is None:
                 group.pending.pop(event_id, None)
                 continue
-            bytes_count += event.size
             if entry is not None and turn.now - entry.delivered_at < wish.idle_ms:
                 continue
             deliveries = wish.deliveries
@@ -206,6 +199,22 @@ class GroupClients:
             group.pending[event_id] = PendingEvent(event_id, consumer, at, deliveries)
             claimed.append(event_id)
         return claimed
+
+    def _looked_at(
+        self, name: StreamName, group: ModelGroup, ids: Sequence[EventId], wish: ClaimWish
+    ) -> list[EventId]:
+        """Return the ids that are looked at: some are left out if the reply would be too large."""
+        looked: set[EventId] = set()
+        bytes_count = 0
+        for event_id in dict.fromkeys(ids):
+            if event_id not in group.pending and not wish.force:
+                continue
+            if bytes_count >= self._world.bounds.range_bytes_max:
+                break
+            looked.add(event_id)
+            event = self._events(name).get(event_id)
+            bytes_count += 0 if event is None else event.size
+        return [event_id for event_id in ids if event_id in looked]
 
     def auto_claim(
         self, key: GroupKey, consumer: ConsumerName, start: EventId, events_max: int

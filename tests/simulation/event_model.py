@@ -92,6 +92,13 @@ class ModelStream:
         if before is not None:
             self.doomed.update(event_id for event_id in ids if event_id < before)
 
+    def set_last_id(self, last_id: EventId) -> None:
+        """Begin again after an id; what was given of the ids after it is another's."""
+        self.last_id = last_id
+        self.doomed = {event_id for event_id in self.doomed if event_id <= last_id}
+        for group in self.groups.values():
+            group.given = [event_id for event_id in group.given if event_id <= last_id]
+
     @property
     def floor(self) -> EventId | None:
         """The first event that no trim may take."""

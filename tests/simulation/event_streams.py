@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from penstock.jobs.errors import Refused
 from penstock.jobs.events.errors import StreamIdTooSmall
 from penstock.jobs.events.ids import IdWish, Last
-from penstock.jobs.events.model import ID_MIN, Event, EventId, Fields, StreamName
+from penstock.jobs.events.model import ID_MAX, ID_MIN, Event, EventId, Fields, StreamName
 from penstock.jobs.events.readers import Reader
 from penstock.jobs.events.trimming import TrimWish
 from penstock.jobs.events.turn import Turn
@@ -182,6 +182,22 @@ class StreamClients:
                 self._doom(name, wish)
 
         self._world.ask(f"trim {name} {wish}", name, trim)
+
+    def set_id(self, name: StreamName, last_id: EventId) -> None:
+        """Set the last id, to one that was there before most often: ids may come again."""
+
+        def set_id(turn: Turn) -> None:
+            stream = self._model(name)
+            try:
+                turn.set_id(name, last_id)
+            except Refused:
+                floor = max((stream.max_deleted_id, *stream.events))
+                assert name not in self._world.model.streams or name == LIFE or last_id < floor
+                return
+            stream.set_last_id(last_id)
+
+        if last_id != ID_MAX:
+            self._world.ask(f"set_id {name} {last_id}", name, set_id)
 
     def configure(self, name: StreamName, length_max: int | None) -> None:
         def configure(turn: Turn) -> None:

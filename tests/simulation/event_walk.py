@@ -151,13 +151,23 @@ class EventWalk:
 
     def _remove(self) -> None:
         random, name, clients = self._random, self._stream(), self._world.clients
-        draw = random.randrange(17)
+        draw = random.randrange(19)
         if draw < 8:
             clients.delete(name, [self._some_id(name) for _ in range(random.choice((1, 3)))])
         elif draw < 16:
             clients.trim(name, self._wish(name))
+        elif draw < 18:
+            self._begin_again(name)
         else:
             clients.drop(name)
+
+    def _begin_again(self, name: StreamName) -> None:
+        """Remove what may be, and give ids again that were given before."""
+        clients, last_id = self._world.clients, self._some_id(name)
+        clients.trim(name, TrimWish(length_max=0))
+        clients.set_id(name, last_id)
+        if name != LIFE and last_id != ID_MAX:
+            clients.append(name, self._fields(), (last_id[0], last_id[1] + 1), None)
 
     # --- groups --------------------------------------------------------------------------------
 

@@ -59,13 +59,21 @@ def pending(desk: Desk) -> list[PendingEvent]:
 def test_events_are_taken_over(bounds: EventBounds) -> None:
     desk = a_desk(bounds)
 
-    assert claim(desk, 1, 3, 1, 5) == [1, 3]
+    assert claim(desk, 1, 3, 5) == [1, 3]
     assert pending(desk) == [
         PendingEvent((1, 0), D, desk.now, 2),
         PendingEvent((2, 0), C, NOW, 1),
         PendingEvent((3, 0), D, desk.now, 2),
         PendingEvent((4, 0), C, NOW, 1),
     ]
+
+
+def test_an_event_that_is_named_twice_is_taken_over_twice() -> None:
+    desk = a_desk()
+
+    assert claim(desk, 1, 1) == [1, 1]
+    assert pending(desk)[0].deliveries == 3
+    assert claim(desk, 2, 2, wish=ClaimWish(idle_ms=1)) == [2]
 
 
 def test_many_events_are_read_a_few_with_each_commit() -> None:

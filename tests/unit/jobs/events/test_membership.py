@@ -18,6 +18,7 @@ from penstock.jobs.events.errors import (
 )
 from penstock.jobs.events.ids import LAST, NEW
 from penstock.jobs.events.model import ConsumerName, GroupName, StreamName
+from penstock.jobs.events.trimming import TrimWish
 from penstock.jobs.events.turn import Turn
 from penstock.jobs.store.event_port import ScheduleRecord, TriggerRecord
 from tests.unit.jobs.events.desk import (
@@ -337,6 +338,22 @@ def test_a_streams_last_id_may_be_set() -> None:
     assert desk.shelf.events(S)[-1].offset == 8
     desk.do(lambda turn: turn.set_id(S, (10, 0), max_deleted_id=(0, 0)))
     assert desk.shelf.record(S).max_deleted_id == (3, 0)
+
+
+def test_ids_that_come_again_are_read_as_what_is_new() -> None:
+    desk = Desk(with_bounds(recent_events_max=1))
+    desk.append_many(6)
+    desk.group()
+    desk.given(events_max=2)  # The others were read ahead.
+    told: list[int] = []
+    desk.do(lambda turn: turn.allow_trim(S, G, True))
+    desk.do(lambda turn: turn.trim(S, TrimWish(length_max=0), told.append))
+
+    desk.do(lambda turn: turn.set_id(S, (3, 0)))
+    desk.append((4, 0), (5, 0))
+
+    assert desk.range() == [(4, 0), (5, 0)]
+    assert desk.given() == [(4, 0), (5, 0)]
 
 
 @pytest.mark.parametrize(
