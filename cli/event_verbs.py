@@ -36,7 +36,7 @@ from penstock.cli.output import (
     write_line,
     write_table,
 )
-from penstock.cli.places import StreamName, read_bound, read_event_id, read_stream
+from penstock.cli.places import StreamName, read_bound, read_event_id, read_stream, time_of
 from penstock.cli.publishing import publish
 from penstock.config.durations import parse_duration_ms
 
@@ -44,7 +44,6 @@ if TYPE_CHECKING:
     from penstock.client import (
         Client,
         Event,
-        GroupInfo,
         Position,
         StreamInfo,
         StreamSettings,
@@ -54,7 +53,16 @@ _LENGTH: Final = whole("events", 0, 2**63 - 1)
 _NONE: Final = "none"
 _ENDS: Final = ("first", "last")
 
-_STREAM_FACTS: Final = ("name", "length", "last_id", "groups", "lag", "added")
+_STREAM_FACTS: Final = (
+    "name",
+    "length",
+    "last_id",
+    "groups",
+    "lag",
+    "added",
+    "length_max",
+    "age_ms_max",
+)
 
 events_app: Final = typer.Typer(
     name="events",
@@ -82,14 +90,14 @@ def list_(
     with open_client(server) as client:
         found = [each for name in client.streams(pattern) if (each := _look(client, name))]
     if as_json:
-        write_json([_stream_document(*each) for each in found])
+        write_json([_stream_document(each) for each in found])
         return
     if on_terminal():
         _write_streams(found)
         return
     write_table(
         _STREAM_FACTS,
-        [[_text(value) for value in _stream_document(*each).values()] for each in found],
+        [[_text(value) for value in _stream_document(each).values()] for each in found],
     )
 
 
@@ -199,7 +207,8 @@ def delete(
     with open_client(server) as client:
         found = client.stream(name)
         if group is None:
-            what = f"its {counted(found.length, 'event')} and its {counted(found.groups, 'group')}"
+            events, its_groups = counted(found.length, "event"), len(found.groups)
+            what = f"its {events} and its {counted(its_groups, 'group')}"
             confirm(f"delete stream {name}, {what} for good?", yes=yes)
             is_gone = client.delete_stream(name)
         else:
@@ -227,52 +236,58 @@ for _name, _verb in (
 # --- streams -------------------------------------------------------------------------------------
 
 
-def _look(client: Client, name: str) -> tuple[StreamInfo, list[GroupInfo]] | None:
-    """Look at a stream; None: it went away since its name was told."""
+def _look(client: Client, name: str) -> StreamInfo | None:
+    """Look at a stream; None: it is not there, or not any more."""
     from penstock.client import Refused
 
     try:
-        stream = client.stream(name)
-        return stream, client.groups(name) if stream.groups else []
+        return client.stream(name)
     except Refused:
         return None
 
 
-def _lag(groups: Sequence[GroupInfo]) -> int | None:
+def _lag(stream: StreamInfo) -> int | None:
     """Return how far the last group is behind; None if there is none, or it is not known."""
-    lags = [group.lag for group in groups if group.lag is not None]
+    lags = [group.lag for group in stream.groups if group.lag is not None]
     return max(lags, default=None)
 
 
-def _stream_document(stream: StreamInfo, groups: Sequence[GroupInfo]) -> dict[str, Any]:
-    return {
-        "name": stream.name,
-        "length": stream.length,
-        "last_id": stream.last_id,
-        "groups": stream.groups,
-        "lag": _lag(groups),
-        "added": stream.added,
-    }
+def _stream_document(stream: StreamInfo) -> dict[str, Any]:
+    document = {name: getattr(stream, name, None) for name in _STREAM_FACTS}
+    return document | {"groups": len(stream.groups), "lag": _lag(stream)}
 
 
-def _write_streams(found: Sequence[tuple[StreamInfo, list[GroupInfo]]]) -> None:
+def _write_streams(found: Sequence[StreamInfo]) -> None:
     if not found:
         note("there are none")
         return
     now = datetime.now(UTC)
+    heads = ["name", "length", "last event", "last id", "groups", "lag"]
     rows = [
-        (
+        [
             printable(stream.name),
             f"{stream.length:,}",
-            "" if stream.last is None else show_moment(stream.last.published_at, now),
+            show_moment(time_of(stream.last_id), now) if stream.length else "",
             stream.last_id,
-            f"{stream.groups:,}",
-            _text(_lag(groups)),
-        )
-        for stream, groups in found
+            f"{len(stream.groups):,}",
+            _text(_lag(stream)),
+        ]
+        for stream in found
     ]
-    heads = ("name", "length", "last event", "last id", "groups", "lag")
+    if any(_show_retention(stream) for stream in found):
+        heads.append("keeps")
+        for row, stream in zip(rows, found, strict=True):
+            row.append(_show_retention(stream))
     write_table(heads, rows, whole=heads)
+
+
+def _show_retention(stream: StreamInfo) -> str:
+    told = []
+    if stream.length_max is not None:
+        told.append(f"{stream.length_max:,}")
+    if stream.age_ms_max is not None:
+        told.append(show_duration(stream.age_ms_max))
+    return ", ".join(told)
 
 
 # --- events --------------------------------------------------------------------------------------
@@ -309,7 +324,7 @@ def _tell_kept(client: Client, stream: str, length_max: int | None, bound: Posit
     else:
         assert bound is not None
         kept_from = order_of(bound) if isinstance(bound, str) else (_unix_ms(bound), 0)
-        is_kept = found.first is not None and order_of(found.first.id) < kept_from
+        is_kept = found.first_id is not None and order_of(found.first_id) < kept_from
     if is_kept:
         note(
             f"{counted(found.length, 'event')} are left: a group has not finished what it was to"
@@ -321,14 +336,13 @@ def _ask_to_retain(
     client: Client, stream: str, settings: dict[str, int | None], *, yes: bool
 ) -> None:
     """Ask where events that are there would go."""
-    found = _look(client, stream)
-    if found is None or yes:
+    info = _look(client, stream)
+    if info is None or yes:
         return
-    info, _ = found
     length_max, age_ms = settings.get("length_max"), settings.get("age_ms_max")
     if length_max is not None and info.length > length_max:
         what = f"the oldest {counted(info.length - length_max, 'event')} of the {info.length:,}"
-    elif age_ms is not None and info.first and info.first.published_at < _now_ms() - age_ms:
+    elif age_ms is not None and info.first_id and time_of(info.first_id) < _now_ms() - age_ms:
         what = f"all events that are older than {show_duration(age_ms)}"
     else:
         return

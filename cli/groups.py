@@ -22,7 +22,9 @@ from penstock.cli.places import StreamName, read_place, read_stream
 if TYPE_CHECKING:
     from penstock.client import ConsumerInfo, GroupInfo
 
-_GROUP_FACTS: Final = ("name", "consumers", "pending", "cursor", "lag")
+_GROUP_FACTS: Final = ("name", "consumers", "pending", "cursor", "lag", "allows_trim")
+# On a terminal only where a group does.
+_SELDOM: Final = "allows_trim"
 _CONSUMER_FACTS: Final = ("name", "pending", "idle_ms")
 
 
@@ -75,8 +77,13 @@ def _write_groups(found: Sequence[GroupInfo], *, as_json: bool) -> None:
     elif not found and on_terminal():
         note("there are none")
     else:
-        rows = [[_text(value) for value in document.values()] for document in documents]
-        write_table(_GROUP_FACTS, rows, whole=_GROUP_FACTS)
+        facts = [
+            name
+            for name in _GROUP_FACTS
+            if name != _SELDOM or not on_terminal() or any(each.allows_trim for each in found)
+        ]
+        rows = [[_text(document[name]) for name in facts] for document in documents]
+        write_table([name.replace("_", " ") for name in facts], rows, whole=facts)
 
 
 def _write_group(
@@ -92,7 +99,8 @@ def _write_group(
         write_table(_CONSUMER_FACTS, rows)
         return
     for group in named:
-        facts = [(name, _text(getattr(group, name))) for name in _GROUP_FACTS[2:]]
+        facts = [(name, _text(getattr(group, name))) for name in _GROUP_FACTS[2:5]]
+        facts.append(("allows trim", "yes" if group.allows_trim else "no"))
         write_table(["", f"group {printable(group.name)}"], facts)
     rows = [
         [printable(each.name), f"{each.pending:,}", show_duration(each.idle_ms)]
@@ -106,4 +114,9 @@ def _write_group(
 
 
 def _text(value: object) -> str:
-    return "" if value is None else printable(str(value))
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "yes" if value else "no"
+    return printable(str(value))

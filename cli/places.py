@@ -48,3 +48,8 @@ def read_event_id(text: str) -> str:
     if not _ID.fullmatch(text):
         raise ValueError("it must be an id such as 1700000000000-0")
     return text
+
+
+def time_of(event_id: str) -> int:
+    """Return the unix milliseconds that an id begins with."""
+    return int(event_id.partition("-")[0])

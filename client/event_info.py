@@ -4,29 +4,16 @@ from collections.abc import Mapping
 
 from msgspec import Struct, field
 
-from penstock.client.event import Event
-from penstock.client.event_requests import read_events
 from penstock.client.info import built, fields_of, refuse
 from penstock.protocol.reader import Reply
-
-
-class StreamInfo(Struct, frozen=True):
-    """One stream. `added` counts the events that it was ever given, `length` those there are."""
-
-    name: str
-    length: int
-    last_id: str
-    added: int
-    groups: int
-    first: Event | None = None
-    last: Event | None = None
 
 
 class GroupInfo(Struct, frozen=True):
     """One consumer group. `cursor` is the id that it delivered last.
 
     `pending` counts the events that were delivered and not acknowledged, `lag` those that were
-    not delivered yet; None: that is not known.
+    not delivered yet; None: that is not known. What it has not finished is kept from trimming,
+    unless it `allows_trim`.
     """
 
     name: str
@@ -35,6 +22,25 @@ class GroupInfo(Struct, frozen=True):
     cursor: str
     read: int | None = None
     lag: int | None = None
+    allows_trim: bool = False
+
+
+class StreamInfo(Struct, frozen=True):
+    """One stream. `added` counts the events that it was ever given, `length` those there are.
+
+    It is trimmed by the server to `length_max` events and `age_ms_max`, None being no bound. The
+    cursors of its `triggers` are among its groups.
+    """
+
+    name: str
+    length: int
+    first_id: str | None
+    last_id: str
+    added: int
+    groups: list[GroupInfo]
+    triggers: list[str]
+    length_max: int | None = None
+    age_ms_max: int | None = None
 
 
 class ConsumerInfo(Struct, frozen=True):
@@ -97,40 +103,25 @@ class ScheduleInfo(Struct, frozen=True):
     last_error: str | None = None
 
 
-def read_stream(name: str, reply: Reply) -> StreamInfo:
-    """Read XINFO STREAM's map."""
-    if not isinstance(reply, dict):
-        refuse("a map", reply)
-    return built(
-        StreamInfo,
-        {
-            "name": name,
-            "length": reply.get(b"length"),
-            "last_id": _text(reply.get(b"last-generated-id")),
-            "added": reply.get(b"entries-added"),
-            "groups": reply.get(b"groups"),
-            "first": _event(name, reply.get(b"first-entry")),
-            "last": _event(name, reply.get(b"last-entry")),
-        },
-    )
+def read_stream(reply: Reply) -> StreamInfo:
+    """Read STREAM.SHOW's map."""
+    fields = fields_of(reply, raw=())
+    groups = fields.get("groups")
+    if not isinstance(groups, list):
+        refuse("the groups of a stream", reply)
+    fields["groups"] = [
+        {**group, "allows_trim": group.get("trim") == "allow"}
+        for group in groups
+        if isinstance(group, dict)
+    ]
+    fields["length_max"] = fields.get("maxlen")
+    fields["age_ms_max"] = fields.get("maxage")
+    return built(StreamInfo, fields)
 
 
 def read_groups(reply: Reply) -> list[GroupInfo]:
-    """Read XINFO GROUPS' maps."""
-    return [
-        built(
-            GroupInfo,
-            {
-                "name": group.get("name"),
-                "consumers": group.get("consumers"),
-                "pending": group.get("pending"),
-                "cursor": group.get("last-delivered-id"),
-                "read": group.get("entries-read"),
-                "lag": group.get("lag"),
-            },
-        )
-        for group in _maps(reply)
-    ]
+    """Read STREAM.SHOW's map for the groups."""
+    return read_stream(reply).groups
 
 
 def read_consumers(reply: Reply) -> list[ConsumerInfo]:
@@ -188,10 +179,6 @@ def _maps(reply: Reply) -> list[dict[str, object]]:
     if not isinstance(reply, list):
         refuse("a list", reply)
     return [fields_of(entry, raw=()) for entry in reply]
-
-
-def _event(stream: str, entry: Reply) -> Event | None:
-    return None if entry is None else read_events(stream, [entry])[0]
 
 
 def _text(raw: object) -> str | None:

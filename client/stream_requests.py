@@ -34,13 +34,13 @@ def names(pattern: str) -> Request[list[str]]:
 
 
 def show(stream: str) -> Request[StreamInfo]:
-    """Make XINFO STREAM."""
-    return question((b"XINFO", b"STREAM", stream), partial(event_info.read_stream, stream))
+    """Make STREAM.SHOW."""
+    return question((b"STREAM.SHOW", stream), event_info.read_stream)
 
 
 def groups(stream: str) -> Request[list[GroupInfo]]:
-    """Make XINFO GROUPS."""
-    return question((b"XINFO", b"GROUPS", stream), event_info.read_groups)
+    """Make STREAM.SHOW for the groups."""
+    return question((b"STREAM.SHOW", stream), event_info.read_groups)
 
 
 def consumers(stream: str, group: str) -> Request[list[ConsumerInfo]]:

@@ -149,7 +149,7 @@ def test_streams_are_listed_with_how_far_their_groups_are_behind(
 
     assert stream == {
         **{"name": "listed", "length": 5, "last_id": ids[-1]},
-        **{"groups": 1, "lag": 5, "added": 5},
+        **{"groups": 1, "lag": 5, "added": 5, "length_max": None, "age_ms_max": None},
     }
     assert (group["name"], group["cursor"], group["lag"]) == ("g", "0-0", 5)
     assert "listed" in penstock.on_terminal("events", "list").out
@@ -197,6 +197,7 @@ def test_what_is_retained_is_trimmed_by_the_server(penstock: Commands) -> None:
 
     assert (ended.code, ended.out, ended.err) == (Exit.OK, "", "")
     until(lambda: length() == 2, "a stream of two events")
+    assert "2, 7 d" in penstock.on_terminal("events", "list", "retained").out
 
 
 # --- what happens by itself ----------------------------------------------------------------------

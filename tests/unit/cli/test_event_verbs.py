@@ -14,7 +14,6 @@ from tests.unit.cli.terminals import on_a_terminal
 from tests.unit.client.scripted import ScriptedServer
 
 FIRST: Value = [b"1700000000000-0", [b"type", b"order.paid", b"order", b"1"]]
-LAST: Value = [b"1700000000500-3", [b"type", b"order.sent", b"order", b"1"]]
 NO_KEY = encode(ErrorReply("ERR", "no such key"), resp3=True)
 
 
@@ -22,70 +21,75 @@ def reply(value: Value) -> bytes:
     return encode(value, resp3=True)
 
 
-def stream(length: int = 5, groups: int = 2) -> bytes:
+def group(name: str, lag: int | None, pending: int = 0, trim: str = "keep") -> dict[str, Value]:
+    return {
+        "name": name,
+        "cursor": "1700000000000-0",
+        "read": 3,
+        "lag": lag,
+        "pending": pending,
+        "consumers": 1,
+        "trim": trim,
+    }
+
+
+GROUPS: list[Value] = [
+    group("billing", 2),
+    group("mail", 4, pending=1),
+    group("new", None, trim="allow"),
+]
+
+
+def stream(length: int = 5, groups: list[Value] = GROUPS, maxlen: int | None = None) -> bytes:
     info: dict[str, Value] = {
+        "name": "orders",
         "length": length,
-        "radix-tree-keys": 1,
-        "radix-tree-nodes": 2,
-        "last-generated-id": b"1700000000500-3",
-        "max-deleted-entry-id": b"0-0",
-        "entries-added": 9,
-        "recorded-first-entry-id": b"1700000000000-0",
+        "first_id": "1700000000000-0" if length else None,
+        "last_id": "1700000000500-3",
+        "added": 9,
+        "max_deleted_id": "0-0",
+        "maxlen": maxlen,
+        "maxage": None,
         "groups": groups,
-        "first-entry": FIRST if length else None,
-        "last-entry": LAST if length else None,
+        "triggers": [],
     }
     return reply(info)
 
 
-def group(name: str, lag: int | None, pending: int = 0) -> dict[str, Value]:
-    return {
-        "name": name.encode(),
-        "consumers": 1,
-        "pending": pending,
-        "last-delivered-id": b"1700000000000-0",
-        "entries-read": 3,
-        "lag": lag,
-    }
-
-
-GROUPS = reply([group("billing", 2), group("mail", 4, pending=1), group("new", None)])
-
-
 def test_streams_are_listed_with_the_lag_of_their_last_group(penstock: Penstock) -> None:
     heard: list[list[bytes]] = []
-    names = reply([b"orders", b"jobs:*"])
-    with ScriptedServer(playing(heard, names, stream(0, 0), stream(), GROUPS)) as server:
+    names = reply([b"orders", b"empty"])
+    with ScriptedServer(playing(heard, names, stream(0, []), stream(maxlen=7))) as server:
         ended = penstock("events", "list", "--server", server.address)
 
     assert ended.out.splitlines() == [
-        "jobs:*\t0\t1700000000500-3\t0\t\t9",
-        "orders\t5\t1700000000500-3\t2\t4\t9",
+        "orders\t0\t1700000000500-3\t0\t\t9\t\t",
+        "orders\t5\t1700000000500-3\t3\t4\t9\t7\t",
     ]
-    assert heard[0] == [b"KEYS", b"*"]
+    assert heard == [[b"KEYS", b"*"], [b"STREAM.SHOW", b"empty"], [b"STREAM.SHOW", b"orders"]]
 
 
 def test_a_stream_that_goes_away_meanwhile_is_left_out(penstock: Penstock) -> None:
-    with ScriptedServer(playing([], reply([b"a", b"b"]), NO_KEY, stream(1, 0))) as server:
+    with ScriptedServer(playing([], reply([b"a", b"b"]), NO_KEY, stream(1, []))) as server:
         ended = penstock("events", "list", "--json", "--server", server.address)
 
-    assert [each["name"] for each in json.loads(ended.out)] == ["b"]
+    assert [each["length"] for each in json.loads(ended.out)] == [1]
 
 
 def test_groups_are_listed_with_how_far_each_has_come(penstock: Penstock) -> None:
-    with ScriptedServer(playing([], GROUPS)) as server:
+    with ScriptedServer(playing([], stream())) as server:
         ended = penstock("events", "groups", "orders", "--server", server.address)
 
     assert ended.out.splitlines() == [
-        "billing\t1\t0\t1700000000000-0\t2",
-        "mail\t1\t1\t1700000000000-0\t4",
-        "new\t1\t0\t1700000000000-0\t",
+        "billing\t1\t0\t1700000000000-0\t2\tno",
+        "mail\t1\t1\t1700000000000-0\t4\tno",
+        "new\t1\t0\t1700000000000-0\t\tyes",
     ]
 
 
 def test_one_group_is_shown_with_its_consumers(penstock: Penstock) -> None:
     consumers = reply([{"name": b"host.1", "pending": 1, "idle": 2_000, "inactive": 3_000}])
-    with ScriptedServer(playing([], GROUPS, consumers)) as server:
+    with ScriptedServer(playing([], stream(), consumers)) as server:
         ended = penstock("events", "groups", "orders", "mail", "--json", "--server", server.address)
 
     document = json.loads(ended.out)
@@ -130,7 +134,7 @@ def test_the_cursor_of_a_group_is_moved(penstock: Penstock, place: str, start: b
 @pytest.mark.parametrize(
     ("arguments", "question", "command"),
     [
-        (["orders"], "delete stream orders, its 5 events and its 2 groups", [b"DEL", b"orders"]),
+        (["orders"], "delete stream orders, its 5 events and its 3 groups", [b"DEL", b"orders"]),
         (
             ["orders", "mail"],
             "forget group mail of stream orders, its cursor and what is pending in it?",
@@ -220,7 +224,7 @@ def test_what_removes_events_for_good_asks_first(
     asked: list[str] = []
     monkeypatch.setattr(event_verbs, "confirm", lambda text, *, yes: asked.append(text))
     monkeypatch.setattr(event_verbs, "_now_ms", lambda: 1_700_000_000_000 + 3 * 86_400_000)
-    script = playing([], stream(groups=0), b":3\r\n" if arguments[0] == "trim" else b"+OK\r\n")
+    script = playing([], stream(groups=[]), b":3\r\n" if arguments[0] == "trim" else b"+OK\r\n")
     with ScriptedServer(script) as server:
         ended = penstock("events", *arguments, "--server", server.address)
 
@@ -235,7 +239,7 @@ def test_a_setting_that_removes_nothing_does_not_ask(
     asked: list[str] = []
     heard: list[list[bytes]] = []
     monkeypatch.setattr(event_verbs, "confirm", lambda text, *, yes: asked.append(text))
-    with ScriptedServer(playing(heard, stream(groups=0), b"+OK\r\n")) as server:
+    with ScriptedServer(playing(heard, stream(groups=[]), b"+OK\r\n")) as server:
         ended = penstock(
             *("events", "retain", "orders", "--length", "5", "--age", "none"),
             *("--server", server.address),
@@ -262,13 +266,13 @@ def test_a_person_sees_the_streams_as_a_table(
     penstock: Penstock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shown = on_a_terminal(monkeypatch, columns=100)
-    script = playing([], reply([b"orders"]), stream(12_345), GROUPS)
+    script = playing([], reply([b"orders"]), stream(12_345, maxlen=20_000))
     with ScriptedServer(script) as server:
         penstock("events", "list", "--server", server.address)
 
     head, _, row = shown.plain().strip().splitlines()[:3]
-    assert head.split() == ["name", "length", "last", "event", "last", "id", "groups", "lag"]
-    assert row.split() == ["orders", "12,345", "2023-11-14", "1700000000500-3", "2", "4"]
+    assert head.split()[-3:] == ["groups", "lag", "keeps"]
+    assert row.split() == ["orders", "12,345", "2023-11-14", "1700000000500-3", "3", "4", "20,000"]
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,29 @@ SCHEDULE: dict[str, Value] = {
 }
 
 
+STREAM: dict[str, Value] = {
+    "name": "s",
+    "length": 2,
+    "first_id": "5-0",
+    "last_id": "6-0",
+    "added": 9,
+    "max_deleted_id": "0-0",
+    "maxlen": 100,
+    "maxage": None,
+    "groups": [
+        {
+            **{"name": "g", "cursor": "5-0", "read": 3, "lag": None, "pending": 2},
+            **{"consumers": 1, "trim": "keep"},
+        },
+        {
+            **{"name": "h", "cursor": "0-0", "read": 0, "lag": 9, "pending": 0},
+            **{"consumers": 0, "trim": "allow"},
+        },
+    ],
+    "triggers": ["mail"],
+}
+
+
 @task(queue="mail")
 def send(event: dict[str, object]) -> None: ...
 
@@ -107,20 +130,15 @@ VERBS: list[tuple[Callable[[Any], Any], bytes, list[bytes], object]] = [
     (lambda c: c.delete_stream("s"), YES, [b"DEL", b"s"], True),
     (
         lambda c: c.groups("s"),
-        replied(
-            [
-                {
-                    "name": "g",
-                    "consumers": 1,
-                    "pending": 2,
-                    "last-delivered-id": "5-0",
-                    "entries-read": 3,
-                    "lag": None,
-                }
-            ]
-        ),
-        [b"XINFO", b"GROUPS", b"s"],
-        [GroupInfo("g", 1, 2, "5-0", 3, None)],
+        replied(STREAM),
+        [b"STREAM.SHOW", b"s"],
+        [GroupInfo("g", 1, 2, "5-0", 3, None), GroupInfo("h", 0, 0, "0-0", 0, 9, allows_trim=True)],
+    ),
+    (
+        lambda c: c.stream("s"),
+        replied({**STREAM, "groups": []}),
+        [b"STREAM.SHOW", b"s"],
+        StreamInfo("s", 2, "5-0", "6-0", 9, [], ["mail"], length_max=100),
     ),
     (
         lambda c: c.consumers("s", "g"),
@@ -303,28 +321,6 @@ def test_a_pipeline_publishes_in_one_round_trip() -> None:
 
 
 # --- streams -------------------------------------------------------------------------------------
-
-
-def test_a_stream_tells_its_first_and_last_event() -> None:
-    reply = replied(
-        {
-            "length": 2,
-            "radix-tree-keys": 0,
-            "last-generated-id": "6-0",
-            "entries-added": 9,
-            "groups": 1,
-            "first-entry": ["5-0", ["a", "1"]],
-            "last-entry": None,
-        }
-    )
-    with ScriptedServer(playing([], reply)) as server, Client(server.address) as client:
-        shown = client.stream("s")
-
-    assert isinstance(shown, StreamInfo)
-    assert (shown.name, shown.length, shown.last_id, shown.added) == ("s", 2, "6-0", 9)
-    assert shown.first is not None
-    assert shown.first.fields == {"a": "1"}
-    assert shown.last is None
 
 
 def test_a_trigger_that_is_not_there_is_refused() -> None:
