@@ -67,6 +67,7 @@ class Draft:
         "fetches",
         "fills",
         "handled_keys",
+        "kept_picks",
         "life",
         "made_groups",
         "made_streams",
@@ -125,6 +126,7 @@ class Draft:
         self.fetches: list[Fetch] = []
         self.fills: list[tuple[int, Stream]] = []
         self.picks: list[Stream] = []
+        self.kept_picks: list[Stream] = []  # Whose picked events a request still waits with.
         self.deleting: list[Stream] = []
         self.trimmed: list[Stream] = []
         self.ended_trims: list[Stream] = []  # Of which there is nothing to remove, or no more.
@@ -235,6 +237,11 @@ class Draft:
         self.writes.picks.append(PickQuestion(stream.number, ids))
         self.picks.append(stream)
         self.marked[stream.number] = stream
+
+    def keep_picked(self, stream: Stream) -> None:
+        """Keep for the next turn, too, what single events of a stream were read."""
+        if stream.picked:
+            self.kept_picks.append(stream)
 
     def _weigh(self, bytes_max: int) -> None:
         if self.reads_bytes and self.reads_bytes + bytes_max > self.bounds.reads_bytes_max:

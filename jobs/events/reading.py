@@ -160,13 +160,20 @@ def read_for_consumer(
         groups.append(found)
     news: dict[Group, Sequence[Event]] = {}
     olds: dict[Group, Given] = {}
+    is_unsettled = False
     for (_, after), found in zip(wishes, groups, strict=True):
-        if isinstance(after, tuple):
-            olds[found] = _given_already(draft, found, consumer, after, events_max)
-        else:
-            events = _new_events(draft, found, events_max, no_ack=no_ack)
-            if events:
+        try:
+            if isinstance(after, tuple):
+                olds[found] = _given_already(draft, found, consumer, after, events_max)
+            elif events := _new_events(draft, found, events_max, no_ack=no_ack):
                 news[found] = events
+        except Unsettled:
+            is_unsettled = True
+    if is_unsettled:
+        # What was read of one stream is kept while another is read: else that would have no end.
+        for found in groups:
+            draft.keep_picked(found.stream)
+        raise Unsettled
     readings: dict[StreamName, Given] = {}
     for found in groups:
         draft.touch_group(found)

@@ -147,7 +147,7 @@ def _take_reads(draft: Draft, answers: EventAnswers) -> None:
         after = predecessor(events[0].id) if _is_cut(question, events) else ID_MIN
         stream.recent.fill(events, after, draft.bounds)
         draft.streams.recents.changed(stream.recent)
-    picked: dict[Stream, None] = dict.fromkeys(draft.picks)
+    picked: dict[Stream, None] = dict.fromkeys([*draft.picks, *draft.kept_picks])
     for stream in draft.streams.picked:
         if stream not in picked:
             stream.picked.clear()
