@@ -149,8 +149,12 @@ def _take_reads(draft: Draft, answers: EventAnswers) -> None:
         draft.streams.recents.changed(stream.recent)
     picked: dict[Stream, None] = dict.fromkeys([*draft.picks, *draft.kept_picks])
     for stream in draft.streams.picked:
-        if stream not in picked:
+        # Who needs events of several streams needs them all in one turn.
+        if stream.keeps_picked:
+            picked[stream] = None
+        elif stream not in picked:
             stream.picked.clear()
+        stream.keeps_picked = False
     for stream, asked, found in zip(draft.picks, draft.writes.picks, answers.picks, strict=True):
         stream.picked.update({event_id: found.get(event_id) for event_id in asked.ids})
     draft.streams.picked = picked
