@@ -48,12 +48,11 @@ def cut(events: Sequence[Event], bytes_max: int) -> Sequence[Event]:
     """Return the first events until so many bytes are reached; one at least."""
     if len(events) < 2 or bytes_of(events) <= bytes_max:
         return events
-    bytes_count = 0
-    for count, event in enumerate(events, 1):
-        bytes_count += event.size
-        if bytes_count >= bytes_max:
-            return events[:count]
-    return events
+    bytes_count = count = 0
+    while bytes_count < bytes_max:
+        bytes_count += events[count].size
+        count += 1
+    return events[:count]
 
 
 def room_for(draft: Draft, group: Group, *, no_ack: bool) -> int:
@@ -114,10 +113,12 @@ def move_cursor(draft: Draft, group: Group, event_id: EventId, offset: int | Non
 
 def serve_readers(draft: Draft) -> None:
     """Give waiting readers of groups what there is, first come first served."""
-    waking, draft.readers.waking = draft.readers.waking, {}
+    readers = draft.readers
+    waking = readers.waking | readers.starved
+    readers.waking, readers.starved = {}, {}
     for stream in draft.touched:
         if stream.appended:
-            for name in draft.readers.groups_of(stream.name):
+            for name in readers.groups_of(stream.name):
                 waking[stream.name, name] = None
     for stream_name, group_name in waking:
         group = draft.find_group(stream_name, group_name)
@@ -135,6 +136,7 @@ def _serve_group(draft: Draft, group: Group) -> None:
         room = room_for(draft, group, no_ack=reader.no_ack)
         events_max = min(room, reader.events_max or room)
         if not events_max:
+            draft.readers.starved[stream.name, group.name] = None
             return
         events = next_events(draft, group, events_max, before_trims=True)
         if not events:

@@ -80,6 +80,7 @@ class Draft:
         "reads_bytes",
         "schedule_records",
         "served",
+        "starved",
         "stirred",
         "streams",
         "taken",
@@ -121,6 +122,7 @@ class Draft:
         self.taken: list[Reader] = []
         self.served: list[Served] = []
         self.waking = dict(readers.waking)
+        self.starved = dict(readers.starved)
         self.stirred, streams.stirred = streams.stirred, {}
         # What is asked for ourselves, and whose: the answer is at the index of the question.
         self.fetches: list[Fetch] = []

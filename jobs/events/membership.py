@@ -104,6 +104,7 @@ def drop_stream(draft: Draft, stream: Stream) -> None:
         draft.writes.dropped_streams.append(number)
     if stream.appended:
         draft.writes.appended = [kept for kept in draft.writes.appended if kept[0] != number]
+    draft.life.pop(number, None)
     for key in [key for key in draft.published if key[0] == number]:
         del draft.published[key]
     for group in stream.groups.values():

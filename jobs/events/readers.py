@@ -75,7 +75,16 @@ class Served(Struct, frozen=True, gc=False):
 class Readers:
     """All who wait, by what they wait for, and the ends of their waits."""
 
-    __slots__ = ("_by_group", "_by_stream", "_number", "_readers_max", "_timers", "count", "waking")
+    __slots__ = (
+        "_by_group",
+        "_by_stream",
+        "_number",
+        "_readers_max",
+        "_timers",
+        "count",
+        "starved",
+        "waking",
+    )
 
     def __init__(self, readers_max: int) -> None:
         self._readers_max = readers_max
@@ -87,6 +96,8 @@ class Readers:
         self.count = 0
         # Groups with readers for whom there may be something, that no append has to tell.
         self.waking: dict[tuple[StreamName, GroupName], None] = {}
+        # Groups with readers for whom there is something, of which no more may be pending.
+        self.starved: dict[tuple[StreamName, GroupName], None] = {}
 
     def park(self, reader: Reader, now: Instant) -> None:
         """Let a reader wait; its time begins to run with `start`. Raises Overloaded."""

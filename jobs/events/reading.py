@@ -1,6 +1,7 @@
 """Reading streams: from memory what is recent, from the store what is not."""
 
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import TypeAlias
 
 from msgspec import Struct
@@ -202,12 +203,8 @@ def _given_already(
     draft: Draft, group: Group, consumer: ConsumerName, after: EventId, events_max: int | None
 ) -> Given:
     """Return the events after an id that a consumer has not acknowledged. Raises Unsettled."""
-    ids: list[EventId] = []
-    limit = _at_most(draft, events_max)
-    for entry in group.pending.since(successor(after), consumer):
-        if after == ID_MAX or len(ids) >= limit:
-            break
-        ids.append(entry.id)
+    limit = 0 if after == ID_MAX else _at_most(draft, events_max)
+    ids = [e.id for e in islice(group.pending.since(successor(after), consumer), limit)]
     found = find_events(draft, group, ids)
     given: list[Event | DeletedEvent] = []
     bytes_count = 0

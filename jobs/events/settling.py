@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 from penstock.jobs.events.draft import Draft, Fetch
+from penstock.jobs.events.errors import NoGroupToRead
 from penstock.jobs.events.ids import predecessor
 from penstock.jobs.events.model import ID_MIN, Event, EventId
-from penstock.jobs.events.readers import Served
+from penstock.jobs.events.readers import Reader, Served
 from penstock.jobs.events.recent import bytes_of
 from penstock.jobs.events.stream import Stream
 from penstock.jobs.store.event_port import EventAnswers, RangeQuestion
@@ -26,8 +27,7 @@ def apply(draft: Draft, answers: EventAnswers) -> list[Served]:
             served += draft.readers.wake(stream.name, stream.appended)
     _trim(draft, answers)
     for number, first_id in answers.first_ids.items():
-        if number in streams.by_number:
-            streams.by_number[number].first_id = first_id
+        streams.by_number[number].first_id = first_id
     for stream in draft.touched:
         stream.end_turn()
     for group in draft.touched_groups:
@@ -45,7 +45,7 @@ def apply(draft: Draft, answers: EventAnswers) -> list[Served]:
 
 
 def undo(draft: Draft) -> list[Served]:
-    """Take back all that was decided; return the readers that have gone meanwhile."""
+    """Take back all that was decided; return the readers that are to be answered."""
     streams, readers = draft.streams, draft.readers
     draft.undo_log.undo()
     for stream in draft.touched:
@@ -55,12 +55,25 @@ def undo(draft: Draft) -> list[Served]:
     for group in draft.touched_groups:
         group.undo()
     readers.waking = {**draft.waking, **readers.waking}
+    readers.starved = {**draft.starved, **readers.starved}
     streams.stirred = {**draft.stirred, **streams.stirred}
+    served = readers.put_back(draft.taken)
     for reader in draft.parked:
         draft.resolve(reader)
-    gone = readers.put_back(draft.taken)
+        served += _turn_away(draft, reader)
     end(draft)
-    return gone
+    return served
+
+
+def _turn_away(draft: Draft, reader: Reader) -> list[Served]:
+    """Tell a reader whose group was made in the turn that there is none."""
+    if reader.group is None or not reader.is_parked:
+        return []
+    for name, _ in reader.streams:
+        if draft.find_group(name, reader.group) is None:
+            draft.readers.unpark(reader)
+            return [Served(reader, NoGroupToRead(name, reader.group))]
+    return []
 
 
 def end(draft: Draft) -> None:
@@ -114,16 +127,15 @@ def _trim(draft: Draft, answers: EventAnswers) -> None:
         assert trim is not None
         trim = stream.trim = trim.after_removal(trimmed.removed_count)
         stream.length -= trimmed.removed_count
-        if trimmed.last_removed_id is not None:
-            _cut(stream, trimmed.last_removed_id)
+        _cut(stream, trimmed.last_removed_id or ID_MIN)
         assert trimmed.removed_count <= asked.events_max
         if not trimmed.more or not trimmed.removed_count or trim.events_max == 0:
             draft.ended_trims.append(stream)
     for stream in draft.ended_trims:
         trimming.pop(stream.number, None)
         ended, stream.trim = stream.trim, None
-        if ended is not None:
-            ended.tell()
+        assert ended is not None
+        ended.tell()
     for told in draft.untrimmed:
         told(0)
 
@@ -171,6 +183,4 @@ def _take_ahead(draft: Draft, fetch: Fetch, events: Sequence[Event]) -> None:
 
 def _is_cut(question: RangeQuestion, events: Sequence[Event]) -> bool:
     """Say whether an answer may have left something out for being too much."""
-    if not events:
-        return False
     return len(events) >= question.events_max or bytes_of(events) >= question.bytes_max

@@ -175,15 +175,15 @@ class Stream:
     def undo(self) -> None:
         """Take back what the turn changed."""
         before = self.before
-        if before is not None:
-            self.last_id = before.last_id
-            self.added_count = before.added_count
-            self.max_deleted_id = before.max_deleted_id
-            self.length_max = before.length_max
-            self.age_ms_max = before.age_ms_max
-            self.length = before.length
-            self.first_id = before.first_id
-            self.trim = before.trim
+        assert before is not None
+        self.last_id = before.last_id
+        self.added_count = before.added_count
+        self.max_deleted_id = before.max_deleted_id
+        self.length_max = before.length_max
+        self.age_ms_max = before.age_ms_max
+        self.length = before.length
+        self.first_id = before.first_id
+        self.trim = before.trim
         self.end_turn()
 
     def end_turn(self) -> None:

@@ -438,10 +438,7 @@ class Turn(Draft):
         if found is None:
             return 0
         self.touch_group(found)
-        count = sum(found.pending.remove(event_id) is not None for event_id in ids)
-        if count and found.last_delivered_id < found.stream.last_id:
-            self.wake_group(found)  # There may be room again.
-        return count
+        return sum(found.pending.remove(event_id) is not None for event_id in ids)
 
     # --- what is pending -----------------------------------------------------------------------
 

@@ -26,9 +26,9 @@ def finish(draft: Draft) -> None:
     ]
     _write_keys(draft)
     _write_definitions(draft)
-    for life_stream in draft.life.values():
-        if life_stream.number in streams.by_number:
-            writes.life.append(LifeStream(life_stream.record(), queue_of(life_stream.name)))
+    writes.life += [
+        LifeStream(stream.record(), queue_of(stream.name)) for stream in draft.life.values()
+    ]
     if streams.is_sweeping:
         writes.sweep_max = draft.bounds.sweep_rows_max
 

@@ -160,6 +160,17 @@ def _new_for(world: EventWorld, reader: Reader, name: StreamName) -> list[Event]
     return []
 
 
+def check_calm(world: EventWorld) -> None:
+    """See that nobody waits for what a group could be given."""
+    for reader in world.parked:
+        for name, _ in reader.streams if reader.group is not None else ():
+            assert reader.group is not None
+            group = world.durable.group(name, reader.group)
+            assert group is not None
+            upcoming = world.durable.streams[name].after(group.cursor)
+            assert not upcoming or (not reader.no_ack and world.room_of(group) <= 0)
+
+
 # --- memory --------------------------------------------------------------------------------------
 
 

@@ -208,6 +208,7 @@ class EventWorld:
         """Let everything be decided and done."""
         for _ in range(_CALM_MAX):
             if not self.waiting and not self.log.wants_turn:
+                event_checks.check_calm(self)
                 return
             self.commit()
         raise AssertionError("it never comes to rest")

@@ -246,6 +246,16 @@ def test_what_memory_knows_to_be_deleted_need_not_be_idle() -> None:
     assert auto_claim(desk, idle_ms=1_000) == (0, [], [2])
 
 
+def test_what_is_not_idle_is_not_even_looked_for() -> None:
+    desk = a_desk()
+
+    assert auto_claim(desk, idle_ms=1_000) == (0, [], [])
+    turn = desk.begin()
+    turn.auto_claim(S, G, D, idle_ms=1_000, start=ID_MIN, events_max=9, just_id=False)
+    desk.commit(turn)
+    assert turn.writes.picks == []
+
+
 def test_a_search_for_what_was_left_looks_at_so_many_events_only() -> None:
     desk = Desk()
     desk.append_many(30)

@@ -3,9 +3,15 @@
 import pytest
 
 from penstock.jobs.errors import Overloaded
-from penstock.jobs.events.errors import GroupExists, NoGroupToRead, NoStreamForGroup
+from penstock.jobs.events.claims import ClaimWish
+from penstock.jobs.events.errors import (
+    GroupExists,
+    NoGroupToRead,
+    NoStreamForGroup,
+    Unsettled,
+)
 from penstock.jobs.events.ids import LAST, NEW
-from penstock.jobs.events.model import ConsumerName, GroupName, PendingEvent
+from penstock.jobs.events.model import ID_MAX, ConsumerName, GroupName, PendingEvent
 from penstock.jobs.events.reading import DeletedEvent
 from tests.unit.jobs.events.desk import FIELDS, NOW, C, D, Desk, G, S, ids_of, with_bounds
 
@@ -241,3 +247,112 @@ def test_pending_events_are_known_after_a_restart() -> None:
     assert desk.log.pending_count == 2
     assert desk.given(after=(0, 0)) == [(1, 0), (2, 0)]
     assert desk.given() == [(3, 0)]
+
+
+def test_nothing_was_given_after_the_last_id_of_all() -> None:
+    desk = Desk()
+    desk.append_many(1)
+    desk.group()
+    desk.given()
+
+    assert desk.given(after=ID_MAX) == []
+
+
+def test_what_is_given_again_stops_where_the_reply_would_be_too_large() -> None:
+    desk = Desk(with_bounds(range_bytes_max=2 * sum(map(len, FIELDS))))
+    desk.append_many(4)
+    desk.group()
+    desk.given()
+    desk.given()
+
+    assert desk.given(after=(0, 0)) == [(1, 0), (2, 0)]
+
+
+def test_what_the_turn_appended_is_given_and_found_in_it() -> None:
+    desk = Desk()
+    desk.append_many(1)
+    desk.group()
+    turn = desk.begin()
+
+    turn.append(S, FIELDS, id=(5, 0))
+    turn.append(S, FIELDS, id=(7, 0))
+    first = turn.read_group(G, C, [(S, NEW)], 2, no_ack=False)
+    claimed = turn.claim(S, G, D, [(6, 0), (7, 0), (9, 0)], ClaimWish(force=True))
+    second = turn.read_group(G, C, [(S, NEW)], 2, no_ack=False)
+    answers = desk.commit(turn)
+
+    assert first is not None
+    assert second is not None
+    assert ids_of(first(answers)[S]) == [(1, 0), (5, 0)]
+    assert ids_of(claimed(answers)) == [(7, 0)]
+    assert ids_of(second(answers)[S]) == [(7, 0)]
+
+
+def test_a_group_that_is_behind_waits_if_too_much_is_read_with_one_commit() -> None:
+    desk = Desk(with_bounds(recent_events_max=1, ahead_bytes_max=10, reads_bytes_max=10))
+    desk.append_many(9)
+    for name in "gh":
+        desk.group(group=GroupName(name))
+    turn = desk.begin()
+    for name in "gghh":
+        with pytest.raises(Unsettled):
+            turn.read_group(GroupName(name), C, [(S, NEW)], 1, no_ack=False)
+    desk.commit(turn)
+    assert len(turn.writes.ranges) == 1
+
+    assert desk.given(group=GroupName("h"), events_max=1) == [(1, 0)]
+    assert desk.given(events_max=1) == [(1, 0)]
+
+
+def test_events_are_read_ahead_only_if_that_does_not_keep_others_waiting() -> None:
+    desk = Desk(with_bounds(recent_events_max=1, ahead_events_max=4, reads_bytes_max=1))
+    desk.append_many(20)
+    desk.group()
+    desk.given(events_max=3)
+    turn = desk.begin()
+
+    turn.range(S, (1, 0), (1, 0), 1)
+    later = turn.read_group(G, C, [(S, NEW)], 1, no_ack=False)
+    answers = desk.commit(turn)
+
+    assert later is not None
+    assert ids_of(later(answers)[S]) == [(4, 0)]
+    assert len(turn.writes.ranges) == 1
+
+
+def test_what_all_groups_have_read_ahead_has_a_maximum() -> None:
+    size = sum(map(len, FIELDS))
+    desk = Desk(
+        with_bounds(recent_events_max=1, ahead_events_max=4, ahead_total_bytes_max=5 * size)
+    )
+    desk.append_many(20)
+    for name in "gh":
+        desk.group(group=GroupName(name))
+        desk.given(group=GroupName(name), events_max=1)
+
+    stream = desk.log.streams[S]
+    assert stream.groups[GroupName("g")].ahead.events == []
+    assert len(stream.groups[GroupName("h")].ahead.events) == 4
+    assert desk.given(events_max=2) == [(2, 0), (3, 0)]
+
+
+def test_a_group_whose_next_events_were_all_deleted_reads_on_behind_them() -> None:
+    desk = Desk(with_bounds(recent_events_max=1, ahead_events_max=2))
+    desk.append_many(5)
+    desk.group()
+    desk.given(events_max=1)
+
+    desk.answer(lambda turn: turn.delete(S, [(ms, 0) for ms in (2, 3, 4)]))
+
+    assert desk.given() == [(5, 0)]
+
+
+def test_a_group_is_followed_while_it_is_there() -> None:
+    desk = Desk()
+    assert not desk.log.is_followed(S)
+    desk.append()
+    assert not desk.log.is_followed(S)
+
+    desk.group()
+
+    assert desk.log.is_followed(S)

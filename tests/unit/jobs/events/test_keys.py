@@ -202,6 +202,31 @@ def test_an_answer_is_good_for_as_many_turns_as_a_backlog_may_take() -> None:
     desk.commit(turn)
 
 
+def test_what_is_known_is_not_asked_about_again_until_it_is_soon_forgotten() -> None:
+    desk = Desk()
+    desk.append((1, 0))
+
+    asked: list[bool] = []
+    for _ in range(PUBLISH_ANSWER_TURNS + 1):
+        desk.log.announce(S, KEY)
+        turn = desk.begin()
+        desk.commit(turn)
+        asked.append(bool(turn.writes.were_published))
+
+    assert asked == [True, *[False] * (PUBLISH_ANSWER_TURNS - 1), True]
+
+
+def test_what_is_published_before_it_is_asked_about_is_not_asked_about() -> None:
+    desk = Desk()
+    turn = desk.begin()
+    turn.publish(S, KEY, FIELDS)
+    desk.log.announce(S, KEY)
+
+    desk.commit(turn)
+
+    assert turn.writes.were_published == []
+
+
 def test_an_undone_publication_is_published_when_it_is_sent_again() -> None:
     desk = Desk()
     turn = desk.begin()

@@ -270,6 +270,19 @@ def test_a_stream_made_and_dropped_in_one_turn_never_was() -> None:
     assert (writes.appended, writes.published) == ([], [])
 
 
+def test_a_dropped_stream_is_not_told_of_jobs() -> None:
+    desk = Desk()
+    life = StreamName("jobs:q")
+    desk.group(stream=life)
+    turn = desk.begin()
+
+    turn.expect_life(life)
+    turn.drop(life)
+    desk.commit(turn)
+
+    assert turn.writes.life == []
+
+
 def test_a_dropped_stream_comes_back_if_that_is_undone() -> None:
     desk = Desk()
     other = StreamName("t")
@@ -329,6 +342,7 @@ def test_streams_are_known_by_their_names() -> None:
 def test_a_streams_last_id_may_be_set() -> None:
     desk = Desk()
     desk.append_many(2)
+    desk.group()
 
     desk.do(lambda turn: turn.set_id(S, (9, 1), 7, (3, 0)))
 

@@ -108,6 +108,18 @@ def test_a_dropped_group_is_not_counted() -> None:
     assert total.count == 0
 
 
+def test_what_has_left_does_not_leave_twice() -> None:
+    total = PendingTotal()
+    pending = Pending(total)
+    pending.put(entry(1))
+
+    pending.come_back()
+    assert total.count == 1
+    pending.leave()
+    pending.leave()
+    assert total.count == 0
+
+
 def test_an_order_is_the_sorted_set_whatever_comes_or_goes(seed: int) -> None:
     random = Random(seed)
     order, model = IdOrder(), set[EventId]()

@@ -6,7 +6,8 @@ import pytest
 
 from penstock.jobs.errors import Overloaded
 from penstock.jobs.events.errors import NoGroupToRead
-from penstock.jobs.events.model import Event, StreamName
+from penstock.jobs.events.ids import LAST, NEW
+from penstock.jobs.events.model import Event, GroupName, StreamName
 from penstock.jobs.events.readers import Reader
 from penstock.jobs.model import Instant
 from tests.unit.jobs.events.desk import (
@@ -134,6 +135,19 @@ def test_readers_of_a_group_are_served_in_the_order_they_came() -> None:
     assert [served_ids(one) for one in served] == [[(5, 0), (6, 0)], [(7, 0)]]
     desk.append((8, 0))
     assert [one.reader for one in desk.log.take_served()] == [third]
+
+
+def test_each_group_serves_its_own_readers() -> None:
+    desk = Desk()
+    desk.group()
+    desk.group(group=GroupName("h"))
+    first = desk.park(group_reader())
+    second = desk.park(group_reader(group=GroupName("h")))
+
+    assert desk.log.unpark(first)
+    desk.append((5, 0))
+
+    assert [one.reader for one in desk.log.take_served()] == [second]
 
 
 def test_undone_readers_of_a_group_wait_again_in_their_old_order() -> None:
@@ -276,6 +290,97 @@ def test_a_reader_is_told_when_its_group_goes() -> None:
     assert isinstance(served.readings, NoGroupToRead)
 
 
+def test_a_reader_whose_group_was_made_in_an_undone_turn_is_told_that_there_is_none() -> None:
+    desk = Desk()
+    turn = desk.begin()
+    turn.create_group(S, G, LAST, makes_stream=True)
+    waiting = group_reader()
+    turn.park(waiting)
+
+    desk.undo(turn)
+
+    [served] = desk.log.take_served()
+    assert served.reader is waiting
+    assert isinstance(served.readings, NoGroupToRead)
+
+
+def test_a_reader_that_is_parked_and_undone_waits_for_a_group_that_was_there() -> None:
+    desk = Desk()
+    desk.group()
+    turn = desk.begin()
+    waiting = group_reader()
+    turn.park(waiting)
+
+    desk.undo(turn)
+
+    assert desk.log.take_served() == []
+    desk.append((5, 0))
+    assert [one.reader for one in desk.log.take_served()] == [waiting]
+
+
+def test_room_that_another_group_makes_is_for_who_waits() -> None:
+    desk = Desk(with_bounds(pending_max=1))
+    other = GroupName("h")
+    desk.group()
+    desk.group(group=other)
+    desk.append((4, 0))
+    desk.given(group=other)
+    desk.do(lambda turn: turn.set_group_id(S, G, LAST))
+    waiting = desk.park(group_reader())
+    desk.append((5, 0))
+    assert desk.log.take_served() == []
+
+    turn = desk.begin()
+    turn.ack(S, other, [(4, 0)])
+    desk.undo(turn)
+    assert desk.log.take_served() == []
+    desk.ack((4, 0), group=other)
+
+    assert [one.reader for one in desk.log.take_served()] == [waiting]
+
+
+def test_a_reader_of_a_group_of_two_streams_is_served_by_either() -> None:
+    desk = Desk()
+    other = StreamName("t")
+    desk.group()
+    desk.group(stream=other)
+    first, second = (
+        Reader(
+            streams=[(S, NEW), (other, NEW)],
+            events_max=None,
+            block_ms=0,
+            token=None,
+            group=G,
+            consumer=C,
+        )
+        for _ in range(2)
+    )
+    desk.park(first)
+    desk.park(second)
+
+    desk.append((5, 0), stream=other)
+    [served] = desk.log.take_served()
+    assert served.reader is first
+
+    desk.append((5, 0))
+    [served] = desk.log.take_served()
+    assert served.reader is second
+    assert desk.log.reader_count == 0
+
+
+def test_a_group_that_is_sent_back_and_destroyed_serves_nobody() -> None:
+    desk = Desk()
+    desk.append_many(1)
+    desk.group(LAST)
+    turn = desk.begin()
+
+    turn.set_group_id(S, G, (0, 0))
+    turn.destroy_group(S, G)
+    desk.commit(turn)
+
+    assert turn.served == []
+
+
 def test_a_full_group_serves_nobody_until_something_is_acknowledged() -> None:
     desk = Desk(with_bounds(group_pending_max=1))
     desk.group()
@@ -328,3 +433,17 @@ def test_what_the_store_appended_is_given_to_all_who_wait() -> None:
     assert served.reader is waiting
     assert served_ids(served) == [(7, 0)]
     assert ids_of(desk.log.streams[life].recent.events) == [(7, 0)]
+
+
+def test_who_waits_is_given_what_came_before_its_stream_was_dropped() -> None:
+    desk = Desk()
+    desk.append_many(1)
+    desk.park(reader())
+    turn = desk.begin()
+
+    turn.append(S, FIELDS, id=(5, 0))
+    turn.drop(S)
+    desk.commit(turn)
+
+    assert [served_ids(served) for served in desk.log.take_served()] == [[(5, 0)]]
+    assert desk.log.streams == {}

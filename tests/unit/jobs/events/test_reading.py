@@ -128,6 +128,19 @@ def test_a_read_after_a_restart_knows_which_event_is_the_last() -> None:
     assert ids_of(desk.read((1, 0))[S]) == [(2, 0)]
 
 
+def test_a_read_has_what_the_turn_appended_before() -> None:
+    desk = Desk()
+    desk.append_many(2)
+    turn = desk.begin()
+
+    turn.append(S, FIELDS, id=(5, 0))
+    later = turn.read([(S, (1, 0))], None)
+    answers = desk.commit(turn)
+
+    assert later is not None
+    assert ids_of(later(answers)[S]) == [(2, 0), (5, 0)]
+
+
 def test_a_read_leaves_out_streams_that_have_nothing() -> None:
     desk = Desk()
     desk.append_many(2)
@@ -157,3 +170,30 @@ def test_a_window_that_is_filled_again_has_what_came_meanwhile() -> None:
 
     assert ids_of(desk.log.streams[S].recent.events) == [(5, 0), (6, 0), (7, 0)]
     assert desk.log.streams[S].recent.after == (4, 9_223_372_036_854_775_807)
+
+
+def test_a_window_is_filled_once_a_turn() -> None:
+    desk = Desk(SMALL)
+    desk.append_many(6)
+    desk = desk.restart()
+    turn = desk.begin()
+
+    for _ in range(2):
+        with pytest.raises(Unsettled):
+            turn.read([(S, (4, 0))], None)
+    desk.commit(turn)
+
+    assert len(turn.writes.ranges) == 1
+
+
+def test_an_undone_turn_of_questions_is_asked_again() -> None:
+    desk = Desk(SMALL)
+    desk.append_many(6)
+    desk = desk.restart()
+    turn = desk.begin()
+    with pytest.raises(Unsettled):
+        turn.read([(S, (4, 0))], None)
+
+    desk.undo(turn)
+
+    assert ids_of(desk.read((4, 0))[S]) == [(5, 0), (6, 0)]

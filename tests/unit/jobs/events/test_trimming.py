@@ -414,6 +414,43 @@ def test_readers_of_a_group_wait_while_single_events_are_deleted() -> None:
     assert [served_ids(served) for served in desk.log.take_served()] == [[(6, 0)]]
 
 
+def test_appending_may_be_asked_whether_it_may_trim() -> None:
+    desk = Desk()
+    turn = desk.begin()
+    turn.check_trim(S)  # There is nothing that it would wait for.
+    turn.append(S, FIELDS)
+    turn.check_trim(S)
+    turn.delete(S, [(1, 0)])
+    with pytest.raises(Unsettled):
+        turn.check_trim(S)
+    desk.commit(turn)
+
+
+def test_a_trim_that_finds_nothing_left_ends() -> None:
+    desk = Desk(with_bounds(trim_events_max=2))
+    desk.append_many(4)
+    told: list[int] = []
+    desk.do(lambda turn: turn.trim(S, TrimWish(before=(4, 0)), told.append))
+
+    desk.answer(lambda turn: turn.delete(S, [(3, 0)]))
+    desk.idle()
+
+    assert (left(desk), told) == ([4], [2])
+
+
+def test_a_slice_of_a_trim_may_remove_nothing() -> None:
+    """What was to go is counted, and was deleted one by one meanwhile."""
+    desk = Desk(with_bounds(trim_events_max=2))
+    desk.append_many(5)
+    told: list[int] = []
+    desk.do(lambda turn: turn.trim(S, TrimWish(length_max=2), told.append))
+
+    desk.answer(lambda turn: turn.delete(S, [(5, 0)]))
+    desk.idle()
+
+    assert (left(desk), told) == ([3, 4], [2])
+
+
 # --- what a stream is to keep --------------------------------------------------------------------
 
 
@@ -473,6 +510,36 @@ def test_retention_does_not_pass_a_cursor() -> None:
     desk.log.undone(turn)
 
 
+def test_a_stream_that_loses_events_anyway_is_looked_at_by_and_by() -> None:
+    desk = Desk()
+    keep(desk, length_max=1)
+    desk.append_many(4)
+    desk.log.housekeep(desk.now)
+
+    desk.answer(lambda turn: turn.delete(S, [(2, 0)]))
+
+    assert left(desk) == [1, 3, 4]
+    assert housekeep(desk) == [4]
+
+
+def test_a_stream_without_events_has_nothing_to_trim() -> None:
+    desk = Desk()
+    keep(desk, length_max=1)
+
+    assert housekeep(desk) == []
+
+
+def test_what_was_too_much_may_be_gone_when_it_is_looked_at() -> None:
+    desk = Desk()
+    keep(desk, length_max=3)
+    desk.append_many(4)
+    desk.log.housekeep(desk.now)
+
+    keep(desk, length_max=5)
+
+    assert left(desk) == [1, 2, 3, 4]
+
+
 def test_a_bound_may_be_taken_away() -> None:
     desk = Desk()
     keep(desk, length_max=3, age_ms_max=5)
@@ -490,9 +557,12 @@ def test_one_bound_leaves_the_other_as_it_is() -> None:
     keep(desk, length_max=3, age_ms_max=5)
 
     desk.do(lambda turn: turn.configure(S, length_max=7))
-
     record = desk.shelf.record(S)
     assert (record.length_max, record.age_ms_max) == (7, 5)
+
+    desk.do(lambda turn: turn.configure(S, age_ms_max=9))
+    record = desk.shelf.record(S)
+    assert (record.length_max, record.age_ms_max) == (7, 9)
 
 
 def test_what_is_dropped_is_swept() -> None:
