@@ -37,4 +37,4 @@ def test_what_a_consumer_has_of_many_streams_is_found_after_a_restart(
     restarted = desk.restart()
 
     wanted = [(1, 0), (2, 0), (3, 0)]
-    assert restarted.do(given_again) == {name: wanted for name in STREAMS}
+    assert restarted.do(given_again) == dict.fromkeys(STREAMS, wanted)
