@@ -232,10 +232,10 @@ class GroupReader:
         self._take_in(taken.events)
 
     def _take_in(self, events: Iterable[Event]) -> None:
-        """Keep what was pending and is not held here already; what was deleted is finished."""
-        held = {*self._finished, *self._unfinished()}
+        """Keep what was pending and is not finished already, as what was deleted is."""
+        finished = set(self._finished)
         for event in events:
-            if event.id in held:
+            if event.id in finished:
                 continue
             if event.raw:
                 self._uncounted.append(event)

@@ -182,10 +182,10 @@ def test_what_waits_for_another_attempt_is_not_taken_for_left(
     monkeypatch.setattr(limits, "CLIENT_HANDLER_BACKOFF_CAP_SECONDS", 1_000.0)
     server.publish(n="0")
     recorder, other = Recorder(failures=1), Recorder()
-    with client.handler("s", recorder, group="g", from_="start", take_over_ms=200):
+    with client.handler("s", recorder, group="g", from_="start", take_over_ms=1_000):
         recorder.until(1)
-        with client.handler("s", other, group="g", take_over_ms=200):
-            server.until(lambda: server.asked("XCLAIM") >= 5, "the event to be held")
+        with client.handler("s", other, group="g", take_over_ms=1_000):
+            server.until(lambda: server.asked("XCLAIM") >= 3, "the event to be held")
 
     assert other.seen == []
 
@@ -329,13 +329,13 @@ async def test_a_coroutine_that_takes_long_is_not_taken_for_dead(
     other = Recorder()
 
     async def slow(event: AsyncSubscribedEvent) -> None:
-        await server.eventually(lambda: server.asked("XCLAIM") >= 5)
+        await server.eventually(lambda: server.asked("XCLAIM") >= 3)
 
     server.publish(n="0")
-    handler = async_client.handler("s", slow, group="g", from_="start", take_over_ms=200)
+    handler = async_client.handler("s", slow, group="g", from_="start", take_over_ms=1_000)
     async with handler:
         await asyncio.sleep(0.05)
-        async with async_client.handler("s", other.take, group="g", take_over_ms=200):
+        async with async_client.handler("s", other.take, group="g", take_over_ms=1_000):
             await server.eventually(lambda: not server.streams.pending("g"))
 
     assert other.seen == []

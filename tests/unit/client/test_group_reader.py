@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from penstock.client.event import Event
 from penstock.client.group_reader import GroupReader
@@ -39,6 +41,8 @@ class Consumer:
             patterns=None if match is None else Patterns(match),
         )
         self.exchanges = 0
+        self.name = consumer
+        self.taken: list[tuple[int, int]] = []
         # The exchange in which the connection is lost, and how much of it is carried out before.
         self.loss: tuple[int, int] | None = None
 
@@ -429,6 +433,91 @@ def test_wherever_the_last_words_are_lost_nothing_is(carried_out: int) -> None:
 
         seen = {event.id for event in first if event} | set(Consumer(streams).all())
         assert seen == set(ids)
+
+
+# --- anything, in any order ----------------------------------------------------------------------
+
+ACTIONS = st.lists(
+    st.tuples(
+        st.sampled_from(["publish"] * 3 + ["next"] * 5 + ["lose", "lose", "die", "leave", "sleep"]),
+        st.integers(0, 1),
+    ),
+    min_size=20,
+    max_size=60,
+)
+
+
+class Crowd:
+    """Two consumers of one group, to each of whom anything may happen."""
+
+    def __init__(self) -> None:
+        self.streams = FakeStreams()
+        self.lives = [self._life(which) for which in range(2)]
+        self.seen: set[str] = set()
+        self.published = 0
+
+    def act(self, action: str, which: int) -> None:
+        life = self.lives[which]
+        match action:
+            case "publish":
+                self.published += 1
+                self.streams.publish(n=str(self.published))
+            case "next":
+                self.take(life)
+            case "lose":
+                life.loss = (life.exchanges, 2 - self.published % 3)
+            case "die":
+                self.lives[which] = self._life(which)
+            case "leave":
+                life.leave()
+                self.lives[which] = self._life(which)
+            case "sleep":
+                self.streams.now_ms += TAKE_OVER_MS // 3
+
+    def take(self, life: Consumer) -> bool:
+        event = life.next()
+        if event is None:
+            return False
+        self.seen.add(event.id)
+        life.taken.append(_id(event.id))
+        if event.deliveries == 1:
+            assert life.taken[-1] == max(life.taken)
+            assert self._skipped_by(life) == []
+        return True
+
+    def come_to_rest(self) -> None:
+        for _ in range(4):
+            self.streams.now_ms += TAKE_OVER_MS
+            for life in self.lives:
+                while self.take(life):
+                    pass
+
+    def _skipped_by(self, life: Consumer) -> list[object]:
+        """Return what was given to a consumer before its last event and not handed out."""
+        return [
+            event_id
+            for event_id, given in self.streams.groups["g"].pending.items()
+            if given.consumer == life.name
+            and event_id < life.taken[-1]
+            and event_id not in life.taken
+        ]
+
+    def _life(self, which: int) -> Consumer:
+        return Consumer(self.streams, consumer=f"c{which}", batch=3)
+
+
+@given(ACTIONS)
+def test_whatever_happens_each_event_is_seen_and_what_is_new_is_in_order(
+    actions: list[tuple[str, int]],
+) -> None:
+    crowd = Crowd()
+    for action, which in actions:
+        crowd.act(action, which)
+    crowd.come_to_rest()
+
+    there = sorted(crowd.streams.events)
+    assert sorted(crowd.seen, key=_id) == [f"{ms}-{sequence}" for ms, sequence in there]
+    assert crowd.streams.pending("g") == []
 
 
 def _id(text: str) -> tuple[int, int]:
