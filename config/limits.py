@@ -343,6 +343,9 @@ OUTBOX_BUSY_SECONDS: Final = 5.0
 # --- being observed ------------------------------------------------------------------------------
 # Queues with rows of their own on the metrics page; each costs some fifty lines of every scrape.
 METRICS_QUEUES_MAX: Final = 200
+# Likewise streams, and groups of all streams: two lines each.
+METRICS_STREAMS_MAX: Final = 1_000
+METRICS_GROUPS_MAX: Final = 1_000
 # Open HTTP connections: a few scrapers and probes. From half of it on, answers are 503.
 HTTP_CONNECTIONS_MAX: Final = 128
 # Request line and headers.

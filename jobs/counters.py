@@ -53,6 +53,32 @@ class QueueCounters(Struct):
     expired: int = 0  # Leases that ran out; each is a failure too.
 
 
+class EventCounters(Struct):
+    """What happened to events since the server started, as far as it is durable."""
+
+    appended: int = 0
+    delivered: int = 0  # To each who reads them; what is given again is not counted.
+    acknowledged: int = 0
+    trimmed: int = 0
+
+
+class TriggerCounters(Struct):
+    """What triggers did with events since the server started."""
+
+    fired: int = 0
+    skipped: int = 0  # They did not match.
+    refused: int = 0  # No job will ever be made of them.
+    loops: int = 0
+
+
+class ScheduleCounters(Struct):
+    """What became of the runs of schedules since the server started."""
+
+    runs: int = 0
+    skipped: int = 0
+    refused: int = 0  # Their jobs will never be.
+
+
 class JournalCounters:
     """What the journal did since the server started."""
 

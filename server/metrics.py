@@ -14,44 +14,17 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from penstock.config.limits import METRICS_QUEUES_MAX
-from penstock.jobs.counters import Histogram, JournalCounters, QueueCounters
+from penstock.jobs.counters import Histogram, JournalCounters
+from penstock.server.metric_rows import Rows, group_rows, queue_rows, stream_rows
+from penstock.server.metric_views import (
+    EventsView,
+    GroupView,
+    QueueView,
+    ServerView,
+    StreamView,
+)
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
-
-# The row of all others. A queue of this very name is counted with them.
-OTHER_QUEUES: Final = "other"
-
-
-class QueueView(Struct, frozen=True):
-    """One queue at this moment."""
-
-    name: str
-    counters: QueueCounters
-    ready: int
-    scheduled: int
-    claimed: int
-    waiting: Histogram  # Seconds from due to claimed.
-    running: Histogram  # Seconds from claimed to completed or failed.
-    blocked: int = 0
-    paused: int = 0  # 1 or 0; of several queues together how many are.
-    submissions_waiting: int = 0  # They found no room.
-
-
-class ServerView(Struct, frozen=True):
-    """What listens, and who works, at this moment."""
-
-    connections: int
-    connections_total: int
-    requests_total: int
-    replies_pending: int  # Requests that were read and are not answered yet.
-    protocol_errors_total: int
-    workers_alive: int  # Local worker processes.
-    worker_restarts_total: int
-    waiters: int  # Calls and waits that are parked until their job finishes.
-    uptime_seconds: float
-    disk_free_bytes: int | None = None  # None: there is no disk, or it cannot be read.
-    disk_low: bool = False
 
 
 class MetricsSource(Protocol):
@@ -62,15 +35,25 @@ class MetricsSource(Protocol):
 
     def queues(self) -> Iterable[QueueView]: ...
 
+    def events(self) -> EventsView: ...
+
     def server(self) -> ServerView: ...
+
+
+class PageRows(Struct, frozen=True):
+    """Which queues, streams and groups have rows of their own."""
+
+    queues: Rows[QueueView]
+    streams: Rows[StreamView]
+    groups: Rows[GroupView]
 
 
 class Telemetry:
     """Render the metrics page from a source of plain numbers."""
 
-    def __init__(self, source: MetricsSource, *, queue_rows_max: int = METRICS_QUEUES_MAX) -> None:
+    def __init__(self, source: MetricsSource, rows: PageRows | None = None) -> None:
         self._source = source
-        self._rows = QueueRows(queue_rows_max)
+        self._rows = rows or PageRows(queue_rows(), stream_rows(), group_rows())
         self._process = CollectorRegistry(auto_describe=False)
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self._process)
@@ -79,6 +62,7 @@ class Telemetry:
         """Take what the next page shows. Call it where the numbers are written: on the loop."""
         return Snapshot(
             queues=list(self._source.queues()),
+            events=self._source.events(),
             rows=self._rows,
             journal=self._source.journal,
             server=self._source.server(),
@@ -93,7 +77,8 @@ class Snapshot(Struct, frozen=True):
     """
 
     queues: list[QueueView]
-    rows: "QueueRows"
+    events: EventsView
+    rows: PageRows
     journal: JournalCounters
     server: ServerView
     process: CollectorRegistry
@@ -108,61 +93,6 @@ class Snapshot(Struct, frozen=True):
         registry.register(_Families(self))
         registry.register(_Registered(self.process))
         return generate_latest(registry)
-
-
-class QueueRows:
-    """Decide which queues have a row of their own.
-
-    Once decided it stays: a queue that moved between its own row and the other queues' would make
-    that row's counters fall, which Prometheus takes for a restart.
-    """
-
-    def __init__(self, rows_max: int) -> None:
-        self._rows_max = rows_max
-        self._own: set[str] = set()
-        self._folded: set[str] = {OTHER_QUEUES}
-
-    def fold(self, views: list[QueueView]) -> list[QueueView]:
-        """Return the views to show: those with their own row, and at most one for all others."""
-        self._decide(views)
-        rows = [view for view in views if view.name in self._own]
-        others = [view for view in views if view.name not in self._own]
-        return [*rows, _summed(others)] if others else rows
-
-    def _decide(self, views: list[QueueView]) -> None:
-        new = [v for v in views if v.name not in self._own and v.name not in self._folded]
-        new.sort(key=lambda view: view.counters.submitted + view.counters.claimed, reverse=True)
-        free = self._rows_max - len(self._own)
-        self._own.update(view.name for view in new[:free])
-        self._folded.update(view.name for view in new[free:])
-
-
-def _summed(views: list[QueueView]) -> QueueView:
-    first = views[0]
-    counters = QueueCounters()
-    for field in QueueCounters.__struct_fields__:
-        setattr(counters, field, sum(getattr(view.counters, field) for view in views))
-    return QueueView(
-        name=OTHER_QUEUES,
-        counters=counters,
-        ready=sum(view.ready for view in views),
-        scheduled=sum(view.scheduled for view in views),
-        claimed=sum(view.claimed for view in views),
-        waiting=_summed_histogram(first.waiting, [view.waiting for view in views]),
-        running=_summed_histogram(first.running, [view.running for view in views]),
-        blocked=sum(view.blocked for view in views),
-        paused=sum(view.paused for view in views),
-        submissions_waiting=sum(view.submissions_waiting for view in views),
-    )
-
-
-def _summed_histogram(like: Histogram, histograms: list[Histogram]) -> Histogram:
-    summed = Histogram(like.bounds)
-    for histogram in histograms:
-        assert histogram.bounds == like.bounds
-        summed.counts = [a + b for a, b in zip(summed.counts, histogram.counts, strict=True)]
-        summed.total += histogram.total
-    return summed
 
 
 class _Registered(Collector):
@@ -182,9 +112,14 @@ class _Families(Collector):
         self._snapshot = snapshot
 
     def collect(self) -> Iterator[Metric]:
-        yield from _queue_families(self._snapshot.rows.fold(self._snapshot.queues))
-        yield from _journal_families(self._snapshot.journal)
-        yield from _server_families(self._snapshot.server)
+        snapshot, rows = self._snapshot, self._snapshot.rows
+        events = snapshot.events
+        yield from _queue_families(rows.queues.fold(snapshot.queues))
+        yield from _event_families(events)
+        yield from _stream_families(rows.streams.fold(events.streams))
+        yield from _group_families(rows.groups.fold(events.groups))
+        yield from _journal_families(snapshot.journal)
+        yield from _server_families(snapshot.server)
 
 
 # Field of QueueCounters, and what its name does not say.
@@ -219,6 +154,24 @@ _QUEUE_HISTOGRAMS: Final = {
     "waiting": ("penstock_job_wait_seconds", "From due to claimed."),
     "running": ("penstock_job_run_seconds", "From claimed to completed or failed."),
 }
+# Likewise of the counters of events, triggers and schedules.
+_EVENT_COUNTERS: Final = {
+    "appended": "Events appended and durable.",
+    "delivered": "Events given to readers, to each for the first time.",
+    "acknowledged": "Pending events that consumers have dealt with.",
+    "trimmed": "Events removed by trims and by what a stream is to keep.",
+}
+_TRIGGER_COUNTERS: Final = {
+    "fired": "Events whose job a trigger has submitted.",
+    "skipped": "Events that did not match a trigger.",
+    "refused": "Events that a trigger gave up, as their job can never be.",
+    "loops": "Events that a trigger gave up, as triggers and jobs led to each other.",
+}
+_SCHEDULE_COUNTERS: Final = {
+    "runs": "Runs of schedules whose job was submitted.",
+    "skipped": "Runs that were missed, or came while the one before was not finished.",
+    "refused": "Runs that were given up, as their job can never be.",
+}
 
 
 def _queue_families(queues: list[QueueView]) -> Iterator[Metric]:
@@ -237,6 +190,60 @@ def _queue_families(queues: list[QueueView]) -> Iterator[Metric]:
         for queue in queues:
             _add_histogram(family, [queue.name], getattr(queue, field))
         yield family
+
+
+def _event_families(view: EventsView) -> Iterator[Metric]:
+    for prefix, counters, counter_texts in (
+        ("penstock_events", view.counters, _EVENT_COUNTERS),
+        ("penstock_trigger", view.trigger_counters, _TRIGGER_COUNTERS),
+        ("penstock_schedule", view.schedule_counters, _SCHEDULE_COUNTERS),
+    ):
+        for field, help_text in counter_texts.items():
+            value = getattr(counters, field)
+            yield CounterMetricFamily(f"{prefix}_{field}", help_text, value=value)
+    gauges = {
+        "penstock_streams": (len(view.streams), "Streams."),
+        "penstock_groups": (len(view.groups), "Groups of all streams, those of triggers too."),
+        "penstock_readers_waiting": (view.readers_waiting, "Reads parked until there are events."),
+        "penstock_event_requests_waiting": (
+            view.requests_waiting,
+            "Requests about events that no commit holds yet.",
+        ),
+        "penstock_triggers": (view.triggers, "Triggers."),
+        "penstock_triggers_waiting": (
+            view.triggers_waiting,
+            "Triggers that wait, as a job was refused for now.",
+        ),
+        "penstock_schedules": (view.schedules, "Schedules."),
+    }
+    for name, (number, help_text) in gauges.items():
+        yield GaugeMetricFamily(name, help_text, value=number)
+
+
+def _stream_families(streams: list[StreamView]) -> Iterator[Metric]:
+    length = GaugeMetricFamily("penstock_stream_length", "Events there are.", labels=["stream"])
+    offset = GaugeMetricFamily(
+        "penstock_stream_last_offset", "Offset of the last event.", labels=["stream"]
+    )
+    for stream in streams:
+        length.add_metric([stream.name], stream.length)
+        offset.add_metric([stream.name], stream.last_offset)
+    yield length
+    yield offset
+
+
+def _group_families(groups: list[GroupView]) -> Iterator[Metric]:
+    labels = ["stream", "group"]
+    lag = GaugeMetricFamily("penstock_group_lag", "Events it was not given yet.", labels=labels)
+    pending = GaugeMetricFamily(
+        "penstock_group_pending", "Events given and not acknowledged.", labels=labels
+    )
+    for group in groups:
+        if group.lag is not None:
+            lag.add_metric([group.stream, group.name], group.lag)
+        pending.add_metric([group.stream, group.name], group.pending)
+    yield lag
+    yield pending
 
 
 def _journal_families(journal: JournalCounters) -> Iterator[Metric]:

@@ -6,10 +6,18 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from penstock.jobs.counters import JournalCounters
+from penstock.jobs.events.group import Group
+from penstock.jobs.events.information import estimated_lag
 from penstock.server.connections import Connections
 from penstock.server.disk import DiskState
 from penstock.server.engine import Engine
-from penstock.server.metrics import QueueView, ServerView
+from penstock.server.metric_views import (
+    EventsView,
+    GroupView,
+    QueueView,
+    ServerView,
+    StreamView,
+)
 
 
 class Workers(Protocol):
@@ -54,6 +62,22 @@ class Statistics:
                 submissions_waiting=broker.rooms.parked.count(queue.name),
             )
 
+    def events(self) -> EventsView:
+        events = self._engine.events
+        streams = events.log.streams.values()
+        return EventsView(
+            counters=events.log.counters,
+            streams=[StreamView(each.name, each.length, each.added_count) for each in streams],
+            groups=[_group(group) for each in streams for group in each.groups.values()],
+            readers_waiting=events.log.reader_count,
+            requests_waiting=len(events),
+            triggers=len(events.triggers),
+            triggers_waiting=events.triggers.waiting_count,
+            trigger_counters=events.triggers.counters,
+            schedules=len(events.schedules),
+            schedule_counters=events.schedules.counters,
+        )
+
     def server(self) -> ServerView:
         connections = self._connections
         return ServerView(
@@ -69,6 +93,16 @@ class Statistics:
             disk_free_bytes=self._disk.free_bytes,
             disk_low=self._disk.low is not None,
         )
+
+
+def _group(group: Group) -> GroupView:
+    return GroupView(
+        group.stream.name,
+        group.name,
+        read=group.read_count or 0,
+        lag=estimated_lag(group),
+        pending=len(group.pending),
+    )
 
 
 class Readiness:

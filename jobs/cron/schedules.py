@@ -8,6 +8,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from penstock.config.limits import CRON_DUE_MAX, CRON_RETRY_MS, SCHEDULES_MAX
+from penstock.jobs.counters import ScheduleCounters
 from penstock.jobs.cron.runs import Runs, decide_runs, needs_previous, submitted
 from penstock.jobs.cron.schedule import (
     Progress,
@@ -84,12 +85,19 @@ class Ran(Struct):
     """What came of the runs that were due."""
 
     jobs_count: int = 0
+    skipped_count: int = 0
     unrun: list[Unrun] = field(default_factory=list)
     _before: list[Plan] = field(default_factory=list)
 
     def remember(self, plan: Plan) -> None:
         """Keep how a schedule stood before the turn."""
         self._before.append(plan)
+
+    def count(self, counters: ScheduleCounters) -> None:
+        """Add it to what is counted: it is durable."""
+        counters.runs += self.jobs_count
+        counters.skipped += self.skipped_count
+        counters.refused += len(self.unrun)
 
     def undo(self, schedules: "Schedules") -> None:
         """Put everything back: what was due is due again."""
@@ -108,6 +116,7 @@ class Schedules:
         schedules_max: int = SCHEDULES_MAX,
     ) -> None:
         self._schedules_max = schedules_max
+        self.counters = ScheduleCounters()
         self._plans: dict[str, Plan] = {}
         self._timers: Timers[str] = Timers()
         self._timer_of: dict[str, Timer[str]] = {}
@@ -240,6 +249,7 @@ def run_all(
         after = replace(plan, progress=progress)
         waits = len(jobs) < len(decided.runs)
         schedules.restore(after, Instant(now + CRON_RETRY_MS) if waits else None)
+        ran.skipped_count += progress.skipped_count - plan.progress.skipped_count
         if jobs or not waits:
             put_schedule(turn.writes, after.record)
     turn.undo_log.add(lambda: ran.undo(schedules))

@@ -90,6 +90,7 @@ def deliver(
 ) -> None:
     """Give a consumer the next events of its group."""
     draft.touch_group(group)
+    draft.delivered_count += len(events)
     now, pending = draft.now, group.pending
     if not no_ack:
         for event in events:

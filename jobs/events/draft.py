@@ -60,9 +60,11 @@ class Draft:
     """
 
     __slots__ = (
+        "acknowledged_count",
         "asked_keys",
         "bounds",
         "deleting",
+        "delivered_count",
         "ended_trims",
         "fetches",
         "fills",
@@ -134,6 +136,9 @@ class Draft:
         self.ended_trims: list[Stream] = []  # Of which there is nothing to remove, or no more.
         self.untrimmed: list[Callable[[int], None]] = []  # Who asked to trim what is not there.
         self.reads_bytes = 0
+        # For the counters: events that groups were given and acknowledged.
+        self.delivered_count = 0
+        self.acknowledged_count = 0
 
     # --- looking -------------------------------------------------------------------------------
 

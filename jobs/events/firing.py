@@ -17,6 +17,7 @@ from penstock.config.limits import (
     TRIGGER_JOBS_MAX,
     TRIGGER_RETRY_MS,
 )
+from penstock.jobs.counters import TriggerCounters
 from penstock.jobs.errors import DiskLow, Draining, Overloaded, QueueFull, QueueLeaves, Refused
 from penstock.jobs.events.definitions import drop_trigger, put_trigger
 from penstock.jobs.events.errors import GroupExists, Unsettled
@@ -101,15 +102,24 @@ class Unfired(Struct, frozen=True):
 
 
 class Fired(Struct):
-    """What came of showing events: jobs, and events that were given up."""
+    """What came of showing events: jobs, and events that did not match or were given up."""
 
     jobs_count: int = 0
+    skipped_count: int = 0
     unfired: list[Unfired] = field(default_factory=list)
     _before: dict[str, tuple[Watch, Tally]] = field(default_factory=dict)
 
     def remember(self, watch: Watch) -> None:
         """Keep how a trigger stood before the turn."""
         self._before.setdefault(watch.trigger.name, (watch, watch.tally))
+
+    def count(self, counters: TriggerCounters) -> None:
+        """Add it to what is counted: it is durable."""
+        loops_count = sum(each.is_loop for each in self.unfired)
+        counters.fired += self.jobs_count
+        counters.skipped += self.skipped_count
+        counters.refused += len(self.unfired) - loops_count
+        counters.loops += loops_count
 
     def undo(self, triggers: Triggers) -> None:
         """Put everything back: the triggers look at their events once more."""
@@ -233,6 +243,7 @@ class _Showing:
         match firing:
             case NoMatch():
                 watch.tally = replace(watch.tally, skipped=watch.tally.skipped + 1)
+                self.fired.skipped_count += 1
             case TooDeep():
                 watch.tally = replace(watch.tally, loops=watch.tally.loops + 1)
                 self._give_up(watch, event, _TOO_DEEP, is_loop=True)

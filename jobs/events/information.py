@@ -176,9 +176,14 @@ def lag_of(group: Group) -> int | None:
 
     The rules are Redis'. Raises Unsettled.
     """
-    stream, cursor = group.stream, group.last_delivered_id
-    if stream.is_unsettled:
+    if group.stream.is_unsettled:
         raise Unsettled
+    return estimated_lag(group)
+
+
+def estimated_lag(group: Group) -> int | None:
+    """Return the same at any time; events that are just being removed may be taken for there."""
+    stream, cursor = group.stream, group.last_delivered_id
     if not stream.added_count:
         return 0
     has_gaps = bool(stream.length) and cursor <= stream.max_deleted_id > ID_MIN

@@ -12,6 +12,7 @@ from typing import Final, Protocol, TypeAlias
 from msgspec import Struct
 
 from penstock.config.limits import SWEEP_EVERY_MS
+from penstock.jobs.counters import EventCounters
 from penstock.jobs.errors import Refused
 from penstock.jobs.events import settling
 from penstock.jobs.events.bounds import EventBounds
@@ -73,7 +74,7 @@ class EventLog:
     def __init__(self, snapshot: EventSnapshot, bounds: EventBounds = _BOUNDS) -> None:
         self._bounds = bounds
         self._streams = Streams(snapshot, bounds)
-        self._readers = Readers(bounds.readers_max)
+        self._readers = Readers(bounds.readers_max, self._streams.counters)
         self._served: list[Served] = []
         self._turn: Turn | None = None
 
@@ -170,6 +171,10 @@ class EventLog:
         """Say whether a stream has at least one group."""
         found = self._streams.by_name.get(name)
         return found is not None and bool(found.groups)
+
+    @property
+    def counters(self) -> EventCounters:
+        return self._streams.counters
 
     @property
     def pending_count(self) -> int:

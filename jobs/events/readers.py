@@ -5,6 +5,7 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
+from penstock.jobs.counters import EventCounters
 from penstock.jobs.errors import Overloaded, Refused
 from penstock.jobs.events.ids import Last, New
 from penstock.jobs.events.model import ConsumerName, Event, EventId, GroupName, StreamName
@@ -78,6 +79,7 @@ class Readers:
     __slots__ = (
         "_by_group",
         "_by_stream",
+        "_counters",
         "_number",
         "_readers_max",
         "_timers",
@@ -86,8 +88,9 @@ class Readers:
         "waking",
     )
 
-    def __init__(self, readers_max: int) -> None:
+    def __init__(self, readers_max: int, counters: EventCounters) -> None:
         self._readers_max = readers_max
+        self._counters = counters
         # Readers in the order they came; a dict is an ordered set.
         self._by_stream: dict[StreamName, dict[Reader, None]] = {}
         self._by_group: dict[StreamName, dict[GroupName, dict[Reader, None]]] = {}
@@ -176,6 +179,7 @@ class Readers:
                 readings = {stream: events[at:end]}
                 shared[at, reader.events_max] = readings
             self.unpark(reader)
+            self._counters.delivered += len(readings[stream])
             yield Served(reader, readings)
 
     def refuse(self, stream: StreamName, group: GroupName, why: Refused) -> list[Served]:

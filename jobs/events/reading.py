@@ -123,14 +123,18 @@ def read_after(
             parts[name] = read_range(
                 draft, stream, successor(after), last, events_max, backwards=False
             )
-    return _together(parts) if parts else None
+    return _together(draft, parts) if parts else None
 
 
 def _together(
-    parts: dict[StreamName, Later[Sequence[Event]]],
+    draft: Draft, parts: dict[StreamName, Later[Sequence[Event]]]
 ) -> Later[Mapping[StreamName, Sequence[Event]]]:
+    counters = draft.streams.counters
+
     def readings(answers: EventAnswers) -> Mapping[StreamName, Sequence[Event]]:
-        return {name: part(answers) for name, part in parts.items()}
+        found = {name: part(answers) for name, part in parts.items()}
+        counters.delivered += sum(map(len, found.values()))
+        return found
 
     return readings
 

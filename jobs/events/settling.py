@@ -40,6 +40,7 @@ def apply(draft: Draft, answers: EventAnswers) -> list[Served]:
         streams.is_sweeping = False
     if draft.writes.dropped_streams or draft.writes.dropped_groups:
         streams.is_sweeping = True
+    _count(draft, answers)
     end(draft)
     return served
 
@@ -74,6 +75,16 @@ def _turn_away(draft: Draft, reader: Reader) -> list[Served]:
             draft.readers.unpark(reader)
             return [Served(reader, NoGroupToRead(name, reader.group))]
     return []
+
+
+def _count(draft: Draft, answers: EventAnswers) -> None:
+    """Add what is durable now; who was woken is counted there."""
+    counters = draft.streams.counters
+    counters.appended += len(draft.writes.appended) + len(answers.late)
+    counters.delivered += draft.delivered_count
+    counters.acknowledged += draft.acknowledged_count
+    for trimmed in answers.trims:
+        counters.trimmed += trimmed.removed_count
 
 
 def end(draft: Draft) -> None:

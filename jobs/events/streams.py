@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from penstock.jobs.counters import EventCounters
 from penstock.jobs.errors import Overloaded
 from penstock.jobs.events.bounds import EventBounds
 from penstock.jobs.events.budget import Budget
@@ -32,6 +33,7 @@ class Streams:
         "aheads",
         "by_name",
         "by_number",
+        "counters",
         "is_sweeping",
         "next_sweep_at",
         "overdue",
@@ -50,6 +52,7 @@ class Streams:
         self.by_name: dict[StreamName, Stream] = {}
         self.by_number: dict[StreamNumber, Stream] = {}
         self.pending = PendingTotal()
+        self.counters = EventCounters()
         self.recents = Budget(bounds.recent_total_bytes_max)
         self.aheads = Budget(bounds.ahead_total_bytes_max)
         self.publications = Publications()

@@ -438,7 +438,9 @@ class Turn(Draft):
         if found is None:
             return 0
         self.touch_group(found)
-        return sum(found.pending.remove(event_id) is not None for event_id in ids)
+        count = sum(found.pending.remove(event_id) is not None for event_id in ids)
+        self.acknowledged_count += count
+        return count
 
     # --- what is pending -----------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from penstock.config.limits import TRIGGERS_MAX
+from penstock.jobs.counters import TriggerCounters
 from penstock.jobs.errors import Overloaded, Refused
 from penstock.jobs.events.log import TRIGGER_PREFIX
 from penstock.jobs.events.model import GroupName, StreamName
@@ -71,6 +72,7 @@ class Triggers:
         self, records: Iterable[TriggerRecord] = (), *, triggers_max: int = TRIGGERS_MAX
     ) -> None:
         self._triggers_max = triggers_max
+        self.counters = TriggerCounters()
         self._watches: dict[str, Watch] = {}
         self._by_stream: dict[StreamName, dict[str, Watch]] = {}
         self._awake: dict[str, None] = {}  # In the order of their turns.
@@ -80,6 +82,11 @@ class Triggers:
 
     def __len__(self) -> int:
         return len(self._watches)
+
+    @property
+    def waiting_count(self) -> int:
+        """How many wait, as the job of their next event was refused for now."""
+        return len(self._waiting)
 
     def watch(self, name: str) -> Watch:
         """Return a trigger. Raises NoTrigger."""

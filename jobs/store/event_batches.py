@@ -223,6 +223,8 @@ class EventBatches:
         self.log.applied(turn, answers)
         self.unfired += self._fired.unfired
         self.unrun += self._ran.unrun
+        self._fired.count(self.triggers.counters)
+        self._ran.count(self.schedules.counters)
         for job_id in self._previous:
             end = commit.outcomes.get(job_id)
             self._previous[job_id] = end is not None and end.job.state not in FINISHED

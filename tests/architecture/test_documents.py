@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from penstock.jobs.counters import Histogram, JournalCounters, QueueCounters
-from penstock.server.metrics import QueueView, ServerView, Telemetry
+from penstock.server.metric_views import EventsView, QueueView, ServerView
+from penstock.server.metrics import Telemetry
 from tests.architecture.sources import ROOT, name
 
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
@@ -83,6 +84,9 @@ class QuietServer:
     def queues(self) -> list[QueueView]:
         empty = Histogram((1.0,))
         return [QueueView("default", QueueCounters(), 0, 0, 0, empty, empty)]
+
+    def events(self) -> EventsView:
+        return EventsView()
 
     def server(self) -> ServerView:
         return ServerView(0, 0, 0, 0, 0, 0, 0, 0, 0.0)

@@ -20,7 +20,8 @@ from penstock.server.http import (
     build_http,
     serve_http,
 )
-from penstock.server.metrics import QueueView, ServerView, Telemetry
+from penstock.server.metric_views import EventsView, QueueView, ServerView
+from penstock.server.metrics import Telemetry
 
 Address = tuple[str, int]
 
@@ -32,6 +33,9 @@ class Source:
 
     def queues(self) -> Iterable[QueueView]:
         return []
+
+    def events(self) -> EventsView:
+        return EventsView()
 
     def server(self) -> ServerView:
         return ServerView(1, 0, 0, 0, 0, 0, 0, 0, 0.0)

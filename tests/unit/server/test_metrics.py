@@ -7,11 +7,22 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from penstock.jobs.counters import (
     DURATION_SECONDS,
+    EventCounters,
     Histogram,
     JournalCounters,
     QueueCounters,
+    ScheduleCounters,
+    TriggerCounters,
 )
-from penstock.server.metrics import QueueRows, QueueView, ServerView, Telemetry
+from penstock.server.metric_rows import group_rows, queue_rows, stream_rows
+from penstock.server.metric_views import (
+    EventsView,
+    GroupView,
+    QueueView,
+    ServerView,
+    StreamView,
+)
+from penstock.server.metrics import PageRows, Telemetry
 
 
 class Source:
@@ -20,9 +31,13 @@ class Source:
     def __init__(self, *queues: QueueView) -> None:
         self.journal = JournalCounters()
         self.views = list(queues)
+        self.log = EventsView()
 
     def queues(self) -> Iterable[QueueView]:
         return self.views
+
+    def events(self) -> EventsView:
+        return self.log
 
     def server(self) -> ServerView:
         return ServerView(
@@ -62,6 +77,10 @@ def scrape(telemetry: Telemetry) -> Samples:
         for family in text_string_to_metric_families(page)
         for sample in family.samples
     }
+
+
+def rows_of(rows_max: int) -> PageRows:
+    return PageRows(queue_rows(rows_max), stream_rows(rows_max), group_rows(rows_max))
 
 
 def of_queue(name: str, **more: str) -> tuple[tuple[str, str], ...]:
@@ -165,7 +184,7 @@ def test_the_quietest_queues_share_a_row() -> None:
     for view in views:
         view.waiting.observe(1.0)
 
-    samples = scrape(Telemetry(Source(*views), queue_rows_max=4))
+    samples = scrape(Telemetry(Source(*views), rows_of(4)))
 
     shown = {dict(labels)["queue"] for name, labels in samples if name == "penstock_jobs_ready"}
     assert shown == {"q6", "q7", "q8", "q9", "other"}
@@ -175,36 +194,91 @@ def test_the_quietest_queues_share_a_row() -> None:
     assert samples["penstock_job_wait_seconds_sum", of_queue("other")] == 6.0
 
 
-def test_sums_over_all_rows_lose_nothing() -> None:
-    views = [queue(f"q{n}", submitted=n, claimed=2 * n, ready=3 * n) for n in range(50)]
-
-    rows = QueueRows(7).fold(views)
-
-    assert sum(row.counters.submitted for row in rows) == sum(range(50))
-    assert sum(row.counters.claimed for row in rows) == 2 * sum(range(50))
-    assert sum(row.ready for row in rows) == 3 * sum(range(50))
+# --- events --------------------------------------------------------------------------------------
 
 
-def test_a_queue_keeps_its_row_when_others_overtake_it() -> None:
-    slow, busy = queue("slow", submitted=1), queue("busy", submitted=2)
-    late = queue("late")
-    rows = QueueRows(2)
-    rows.fold([slow, busy])
-
-    late.counters.submitted = 1000
-
-    assert [row.name for row in rows.fold([slow, busy, late])] == ["slow", "busy", "other"]
+def scrape_events(view: EventsView, rows: PageRows | None = None) -> Samples:
+    source = Source()
+    source.log = view
+    return scrape(Telemetry(source, rows))
 
 
-def test_a_folded_queue_stays_folded_when_a_row_becomes_free() -> None:
-    rows = QueueRows(1)
-    rows.fold([queue("first", submitted=2), queue("second", submitted=1)])
+@pytest.mark.parametrize("field", EventCounters.__struct_fields__)
+def test_every_counter_of_events_is_shown(field: str) -> None:
+    samples = scrape_events(EventsView(counters=EventCounters(**{field: 17})))
 
-    assert [row.name for row in rows.fold([queue("second", submitted=1)])] == ["other"]
+    assert samples[f"penstock_events_{field}_total", ()] == 17
 
 
-def test_a_queue_named_like_the_shared_row_is_counted_in_it() -> None:
-    rows = QueueRows(1).fold([queue("other", submitted=5), queue("a"), queue("b", submitted=1)])
+@pytest.mark.parametrize("field", TriggerCounters.__struct_fields__)
+def test_every_counter_of_triggers_is_shown(field: str) -> None:
+    samples = scrape_events(EventsView(trigger_counters=TriggerCounters(**{field: 17})))
 
-    assert [row.name for row in rows] == ["b", "other"]
-    assert rows[1].counters.submitted == 5
+    assert samples[f"penstock_trigger_{field}_total", ()] == 17
+
+
+@pytest.mark.parametrize("field", ScheduleCounters.__struct_fields__)
+def test_every_counter_of_schedules_is_shown(field: str) -> None:
+    samples = scrape_events(EventsView(schedule_counters=ScheduleCounters(**{field: 17})))
+
+    assert samples[f"penstock_schedule_{field}_total", ()] == 17
+
+
+def test_who_waits_and_what_there_is_are_shown() -> None:
+    view = EventsView(
+        streams=[StreamView("a", 1, 1), StreamView("b", 1, 1)],
+        groups=[GroupView("a", "g", 0, 0, 0)],
+        readers_waiting=3,
+        requests_waiting=4,
+        triggers=5,
+        triggers_waiting=6,
+        schedules=7,
+    )
+
+    samples = scrape_events(view)
+
+    expected = {
+        "penstock_streams": 2,
+        "penstock_groups": 1,
+        "penstock_readers_waiting": 3,
+        "penstock_event_requests_waiting": 4,
+        "penstock_triggers": 5,
+        "penstock_triggers_waiting": 6,
+        "penstock_schedules": 7,
+    }
+    assert {name: samples[name, ()] for name in expected} == expected
+
+
+def test_streams_and_groups_have_rows() -> None:
+    view = EventsView(
+        streams=[StreamView("a", 2, 12)],
+        groups=[GroupView("a", "g", 5, 7, 3), GroupView("a", "h", 5, None, 4)],
+    )
+
+    samples = scrape_events(view)
+
+    stream, group = (("stream", "a"),), (("group", "g"), ("stream", "a"))
+    assert samples["penstock_stream_length", stream] == 2
+    assert samples["penstock_stream_last_offset", stream] == 12
+    assert samples["penstock_group_lag", group] == 7
+    assert samples["penstock_group_pending", group] == 3
+    unknown = (("group", "h"), ("stream", "a"))
+    assert ("penstock_group_lag", unknown) not in samples
+    assert samples["penstock_group_pending", unknown] == 4
+
+
+def test_the_quietest_streams_and_groups_share_a_row() -> None:
+    view = EventsView(
+        streams=[StreamView(f"s{n}", 1, n) for n in range(10)],
+        groups=[GroupView("s", f"g{n}", n, n, 1) for n in range(10)],
+    )
+
+    samples = scrape_events(view, rows_of(2))
+
+    streams = {
+        dict(labels)["stream"] for name, labels in samples if name == "penstock_stream_length"
+    }
+    groups = {dict(labels)["group"] for name, labels in samples if name == "penstock_group_lag"}
+    assert (streams, groups) == ({"s8", "s9", "other"}, {"g8", "g9", "other"})
+    assert samples["penstock_streams", ()] == 10
+    assert samples["penstock_stream_length", (("stream", "other"),)] == 8

@@ -3,6 +3,7 @@
 import pytest
 
 from penstock.config.limits import CRON_DUE_MAX, CRON_RETRY_MS
+from penstock.jobs.counters import ScheduleCounters
 from penstock.jobs.cron.schedule import Missed, Overlap
 from penstock.jobs.cron.schedules import (
     NoSchedule,
@@ -235,6 +236,31 @@ def test_a_run_that_is_refused_for_ever_is_counted_out() -> None:
     assert (plan.progress.last_error, plan.progress.runs_count) == ("it cannot be", 0)
     assert stage.written == [plan.record]
     assert stage.schedules.next_at() == NOON + 2 * MINUTE
+
+
+def test_what_became_of_runs_is_counted() -> None:
+    stage = Stage()
+    set_schedule(stage, stage.schedules, a_schedule("0 * * * *"), NOON)
+    set_schedule(stage, stage.schedules, a_schedule("0 * * * *", name="tock"), NOON)
+    stage.refusals[0] = Invalid("it cannot be")
+    counters = ScheduleCounters()
+
+    stage.run(NOON + 3 * HOUR).count(counters)
+
+    assert counters == ScheduleCounters(runs=1, skipped=4, refused=1)
+
+
+def test_a_run_that_has_to_wait_is_counted_once() -> None:
+    stage = Stage()
+    set_schedule(stage, stage.schedules, a_schedule("0 * * * *"), NOON)
+    stage.refusals[0] = Draining()
+    counters = ScheduleCounters()
+
+    stage.run(NOON + 3 * HOUR).count(counters)
+    assert counters == ScheduleCounters()
+
+    stage.run(NOON + 3 * HOUR + CRON_RETRY_MS).count(counters)
+    assert counters == ScheduleCounters(runs=1, skipped=2)
 
 
 def test_an_error_is_forgotten_with_the_next_run() -> None:

@@ -11,6 +11,7 @@ from penstock.config.limits import (
     TRIGGER_JOBS_MAX,
     TRIGGER_RETRY_MS,
 )
+from penstock.jobs.counters import TriggerCounters
 from penstock.jobs.errors import Draining, Invalid, Overloaded, QueueFull, Refused, TooLarge
 from penstock.jobs.events.errors import Unsettled
 from penstock.jobs.events.firing import Cursor, Fired, Unfired, delete_trigger
@@ -186,6 +187,21 @@ def test_an_event_of_which_no_job_can_be_made_is_passed_over() -> None:
     assert [unfired.event_id for unfired in fired.unfired] == [(1, 0)]
 
 
+def test_what_came_of_events_is_counted() -> None:
+    stage = ready()
+    stage.set(replace(a_trigger("picky"), matches=(Match(b"n", Pattern(b"2")),)))
+    stage.append(ORDERS, b"n", b"1")
+    stage.append(ORDERS, b"n", b"2")
+    stage.refusals[0] = Invalid("it cannot be")
+    counters = TriggerCounters()
+
+    fired = stage.fire()
+    fired.count(counters)
+    fired.count(counters)
+
+    assert counters == TriggerCounters(fired=4, skipped=2, refused=2)
+
+
 # --- bounds --------------------------------------------------------------------------------------
 
 
@@ -268,6 +284,9 @@ def test_a_loop_ends_in_the_turn_and_is_reported() -> None:
     assert fired.jobs_count == TRIGGER_DEPTH_MAX
     assert stage.tally("loop").loops == 1
     assert [(unfired.trigger, unfired.is_loop) for unfired in fired.unfired] == [("loop", True)]
+    counters = TriggerCounters()
+    fired.count(counters)
+    assert counters == TriggerCounters(fired=TRIGGER_DEPTH_MAX, loops=1)
     assert not stage.triggers.wants_turn
 
 

@@ -138,6 +138,20 @@ def test_who_waits_is_not_woken_by_events() -> None:
     assert (awake(triggers), triggers.next_at()) == (["ship"], None)
 
 
+def test_those_who_wait_are_counted() -> None:
+    triggers = Triggers()
+    triggers.set(a_trigger("a"))
+    triggers.set(a_trigger("b"))
+    watch = triggers.watch("a")
+    watch.tally = waiting(at=500)
+
+    triggers.wait(watch)
+    assert triggers.waiting_count == 1
+
+    triggers.wake_due(Instant(500))
+    assert triggers.waiting_count == 0
+
+
 def test_a_clock_that_is_set_ends_waits() -> None:
     triggers = Triggers()
     triggers.set(a_trigger())
