@@ -105,20 +105,29 @@ def test_a_flood_delays_the_others_in_strict_order_only(tmp_path: Path) -> None:
 @pytest.mark.program("redis-server")
 @pytest.mark.program("redis-benchmark")
 @pytest.mark.program("redis-cli")
-def test_the_comparison_runs_both_and_prints_a_table(tmp_path: Path) -> None:
-    done = loadtest("peers", "-n", "2000", "--rounds", "1", "--directory", str(tmp_path))
+@pytest.mark.parametrize(("what", "case"), [("peers", "submit"), ("streams", "XADD")])
+def test_the_comparison_runs_both_and_prints_a_table(what: str, case: str, tmp_path: Path) -> None:
+    done = loadtest(what, "-n", "2000", "--rounds", "1", "--directory", str(tmp_path))
 
     assert done.returncode == 0, done.stderr
-    rows = [line for line in done.stdout.splitlines() if line.startswith("| submit")]
+    rows = [line for line in done.stdout.splitlines() if line.startswith(f"| {case}")]
     assert len(rows) == 3
     assert all(float(row.split("|")[-2]) > 0 for row in rows)
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.program("redis-server")
-def test_a_ticker_is_seen_by_all_who_come_go_and_sleep(tmp_path: Path) -> None:
+SERVERS = [
+    pytest.param((), id="penstock"),
+    pytest.param(("--redis",), id="redis", marks=pytest.mark.program("redis-server")),
+]
+
+
+@pytest.mark.parametrize("which", SERVERS)
+def test_a_ticker_is_seen_by_all_who_come_go_and_sleep(
+    which: tuple[str, ...], tmp_path: Path
+) -> None:
     shape = ("--consumers", "12", "--processes", "2", "--duration", "4s", "--sleep", "1s")
-    found = report("ticker", "--redis", *shape, "--directory", str(tmp_path))
+    found = report("ticker", *which, *shape, "--directory", str(tmp_path))
 
     assert found["violations"] == 0
     assert found["ticks"] == 200
@@ -178,9 +187,11 @@ def test_a_ticker_that_could_not_be_measured_says_so(
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.program("redis-server")
-def test_a_long_stream_is_measured_and_survives_the_kill(tmp_path: Path) -> None:
-    found = report("events-memory", "-n", "5000", "--redis", "--directory", str(tmp_path))
+@pytest.mark.parametrize("which", SERVERS)
+def test_a_long_stream_is_measured_and_survives_the_kill(
+    which: tuple[str, ...], tmp_path: Path
+) -> None:
+    found = report("events-memory", "-n", "5000", *which, "--directory", str(tmp_path))
 
     assert found["events"] == 5000
     assert found["rss_most_bytes"] >= found["rss_full_bytes"] > 0
