@@ -36,7 +36,15 @@ from penstock.cli.output import (
     write_line,
     write_table,
 )
-from penstock.cli.places import StreamName, read_bound, read_event_id, read_stream, time_of
+from penstock.cli.places import (
+    StreamName,
+    find_stream,
+    look_for_stream,
+    read_bound,
+    read_event_id,
+    read_stream,
+    time_of,
+)
 from penstock.cli.publishing import publish
 from penstock.config.durations import parse_duration_ms
 
@@ -88,7 +96,9 @@ def list_(
     """
     read_option("PATTERN", require_utf8, pattern)
     with open_client(server) as client:
-        found = [each for name in client.streams(pattern) if (each := _look(client, name))]
+        found = [
+            each for name in client.streams(pattern) if (each := look_for_stream(client, name))
+        ]
     if as_json:
         write_json([_stream_document(each) for each in found])
         return
@@ -152,7 +162,7 @@ def trim(
     if age_ms is not None:
         bound = max(0, _now_ms() - age_ms)
     with open_client(server) as client:
-        found = client.stream(name)
+        found = find_stream(client, name)
         _ask_to_trim(found, length_max, bound, yes=yes)
         count = client.trim(name, length_max=length_max, before=bound)
         if as_json:
@@ -205,7 +215,7 @@ def delete(
     name = read_stream(stream)
     read_option("GROUP", require_utf8, group)
     with open_client(server) as client:
-        found = client.stream(name)
+        found = find_stream(client, name)
         if group is None:
             events, its_groups = counted(found.length, "event"), len(found.groups)
             what = f"its {events} and its {counted(its_groups, 'group')}"
@@ -234,16 +244,6 @@ for _name, _verb in (
 
 
 # --- streams -------------------------------------------------------------------------------------
-
-
-def _look(client: Client, name: str) -> StreamInfo | None:
-    """Look at a stream; None: it is not there, or not any more."""
-    from penstock.client import Refused
-
-    try:
-        return client.stream(name)
-    except Refused:
-        return None
 
 
 def _lag(stream: StreamInfo) -> int | None:
@@ -306,7 +306,7 @@ def _ask_to_trim(
 ) -> None:
     if length_max is not None:
         count = found.length - length_max
-        what = f"the oldest {counted(max(count, 0), 'event')} of the {found.length:,}"
+        what = f"the oldest {counted(max(count, 0), 'event')} of the {found.length}"
         # Nobody need be asked about nothing.
         yes = yes or count <= 0
     else:
@@ -336,12 +336,12 @@ def _ask_to_retain(
     client: Client, stream: str, settings: dict[str, int | None], *, yes: bool
 ) -> None:
     """Ask where events that are there would go."""
-    info = _look(client, stream)
+    info = look_for_stream(client, stream)
     if info is None or yes:
         return
     length_max, age_ms = settings.get("length_max"), settings.get("age_ms_max")
     if length_max is not None and info.length > length_max:
-        what = f"the oldest {counted(info.length - length_max, 'event')} of the {info.length:,}"
+        what = f"the oldest {counted(info.length - length_max, 'event')} of the {info.length}"
     elif age_ms is not None and info.first_id and time_of(info.first_id) < _now_ms() - age_ms:
         what = f"all events that are older than {show_duration(age_ms)}"
     else:

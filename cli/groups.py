@@ -17,7 +17,7 @@ from penstock.cli.output import (
     write_json,
     write_table,
 )
-from penstock.cli.places import StreamName, read_place, read_stream
+from penstock.cli.places import StreamName, find_stream, read_place, read_stream
 
 if TYPE_CHECKING:
     from penstock.client import ConsumerInfo, GroupInfo
@@ -40,7 +40,7 @@ def groups(
     name = read_stream(stream)
     read_option("GROUP", require_utf8, group)
     with open_client(server) as client:
-        found = client.groups(name)
+        found = find_stream(client, name).groups
         if group is None:
             _write_groups(found, as_json=as_json)
             return

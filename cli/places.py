@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from penstock.cli.exits import CommandFailed, Exit
 from penstock.cli.options import WHEN, read_option, read_when, require_utf8
 
 if TYPE_CHECKING:
-    from penstock.client import Position
+    from penstock.client import Client, Position, StreamInfo
 
+_NO_STREAM: Final = "no such key"  # What Redis, and so the server, calls it.
 _WORDS: Final = ("start", "now", "cursor")
 _ID: Final = re.compile(r"\d{1,19}-\d{1,19}")
 
@@ -22,6 +24,30 @@ def read_stream(text: str) -> str:
     name = read_option("STREAM", require_utf8, text)
     assert name is not None
     return name
+
+
+def find_stream(client: Client, name: str) -> StreamInfo:
+    """Ask the server about a stream.
+
+    Raises:
+        CommandFailed: there is no such stream; the server's own words are about keys.
+    """
+    found = look_for_stream(client, name)
+    if found is None:
+        raise CommandFailed(Exit.REFUSED, f"ERR {_NO_STREAM}: there is no stream {name}")
+    return found
+
+
+def look_for_stream(client: Client, name: str) -> StreamInfo | None:
+    """Ask likewise; None: it is not there, or not any more."""
+    from penstock.client import Refused
+
+    try:
+        return client.stream(name)
+    except Refused as refusal:
+        if refusal.text != _NO_STREAM:
+            raise
+        return None
 
 
 def read_place(text: str) -> Position:

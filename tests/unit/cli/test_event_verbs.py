@@ -76,6 +76,16 @@ def test_a_stream_that_goes_away_meanwhile_is_left_out(penstock: Penstock) -> No
     assert [each["length"] for each in json.loads(ended.out)] == [1]
 
 
+@pytest.mark.parametrize("verb", [["groups"], ["trim", "--length", "1"], ["delete"]])
+def test_a_stream_that_is_not_there_is_told(penstock: Penstock, verb: list[str]) -> None:
+    name, *flags = verb
+    with ScriptedServer(playing([], NO_KEY)) as server:
+        ended = penstock("events", name, "none", *flags, "--server", server.address)
+
+    assert (ended.code, ended.out) == (Exit.REFUSED, "")
+    assert ended.err == "penstock: ERR no such key: there is no stream none\n"
+
+
 def test_groups_are_listed_with_how_far_each_has_come(penstock: Penstock) -> None:
     with ScriptedServer(playing([], stream())) as server:
         ended = penstock("events", "groups", "orders", "--server", server.address)
