@@ -36,6 +36,18 @@ def ask(session: Session, streams: tuple[StreamName, ...], decide: Callable[[Tur
     session.engine.events.ask(request)
 
 
+def ask_to_read(
+    session: Session, streams: tuple[StreamName, ...], decide: Callable[[Turn], Reply]
+) -> None:
+    """Likewise for what only reads, which is not done for a peer that is gone."""
+    slot = session.reserve()
+
+    def decide_for_peer(turn: Turn) -> Settle:
+        return nothing if session.is_closed else _filling(slot, decide(turn))
+
+    session.engine.events.ask(Request(streams, decide_for_peer, failing(slot)))
+
+
 def ask_to_append(
     session: Session, stream: StreamName, size: int, decide: Callable[[Turn], Reply]
 ) -> None:
@@ -59,7 +71,7 @@ def ask_to_be_told(
 
     def decide(turn: Turn) -> Settle:
         begin(turn, slot.fill)
-        return _nothing
+        return nothing
 
     session.engine.events.ask(Request((stream,), decide, failing(slot)))
 
@@ -100,5 +112,5 @@ def _filling(slot: Slot, reply: Reply) -> Settle:
     return lambda answers: slot.fill(reply(answers))
 
 
-def _nothing(answers: EventAnswers) -> None:
-    """Who goes on for several commits is told by then."""
+def nothing(answers: EventAnswers) -> None:
+    """Who goes on for several commits is told by then, and who is gone never."""

@@ -13,7 +13,7 @@ from penstock.jobs.events.turn import Turn
 from penstock.protocol.reading_arguments import parse_xread, parse_xreadgroup
 from penstock.protocol.stream_replies import null_array
 from penstock.server.blocked_reads import BlockedRead, encode_readings
-from penstock.server.event_requests import check_group, failing
+from penstock.server.event_requests import check_group, failing, nothing
 from penstock.server.responses import Slot
 from penstock.server.session import Handler, Session
 
@@ -83,13 +83,8 @@ def xreadgroup(session: Session, arguments: list[bytes]) -> None:
 
 
 def _may_wait(session: Session, block_ms: int | None) -> bool:
-    """Say whether a read that found nothing is to wait: not for who leaves, or is gone."""
-    return (
-        block_ms is not None
-        and not session.is_closed
-        and not session.is_retired
-        and not session.engine.broker.draining
-    )
+    """Say whether a read that found nothing is to wait: not for who leaves."""
+    return block_ms is not None and not session.is_retired and not session.engine.broker.draining
 
 
 def _park(turn: Turn, session: Session, blocked: BlockedRead, reader: Reader) -> None:
@@ -105,7 +100,12 @@ def _ask(
     decide: Callable[[Turn], Settle | None],
     slot: Slot,
 ) -> None:
-    session.engine.events.ask(Request(tuple(streams), decide, failing(slot)))
+    """Have it decided, unless the peer is gone by then: nobody would be told what was read."""
+
+    def decide_for_peer(turn: Turn) -> Settle | None:
+        return nothing if session.is_closed else decide(turn)
+
+    session.engine.events.ask(Request(tuple(streams), decide_for_peer, failing(slot)))
 
 
 READING_HANDLERS: Final[Mapping[str, Handler]] = {"XREAD": xread, "XREADGROUP": xreadgroup}

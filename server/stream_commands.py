@@ -36,6 +36,7 @@ from penstock.server.event_requests import (
     ask,
     ask_to_append,
     ask_to_be_told,
+    ask_to_read,
     check_open,
     check_size,
     declined,
@@ -180,7 +181,7 @@ def _read_range(session: Session, parsed: XrangeArguments, *, backwards: bool) -
         )
         return lambda answers: events(found(answers))
 
-    ask(session, (stream,), decide)
+    ask_to_read(session, (stream,), decide)
 
 
 def _id_wish(wanted: EventId | int | None) -> IdWish:

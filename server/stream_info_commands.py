@@ -27,7 +27,7 @@ from penstock.protocol.stream_info_replies import (
     groups_info,
     stream_info,
 )
-from penstock.server.event_requests import Reply, ask, replying
+from penstock.server.event_requests import Reply, ask, ask_to_read, replying
 from penstock.server.session import Handler, Session
 
 
@@ -43,7 +43,7 @@ def stream(session: Session, arguments: list[bytes]) -> None:
         details = turn.describe_full(name, events_max)
         return lambda answers: _full(details(answers), resp3)
 
-    ask(session, (name,), decide)
+    ask_to_read(session, (name,), decide)
 
 
 def groups(session: Session, arguments: list[bytes]) -> None:

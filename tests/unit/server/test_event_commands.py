@@ -1,6 +1,8 @@
 """Commands about events as a session carries them out: answered when durable, or refused."""
 
 from penstock.jobs.space import LowSpace
+from penstock.jobs.store.memory import MemoryStore
+from penstock.jobs.store.port import Batch, Commit
 from tests.unit.server.desk import ServerDesk, Word, ask, committing
 
 ADD = ("XADD", "s", "1-1", "a", "1")
@@ -160,6 +162,47 @@ async def test_readers_are_answered_with_nothing_when_the_server_leaves() -> Non
         desk.engine.pump()
 
     assert transport.writes == [b"*-1\r\n"]
+
+
+# --- peers that are gone -------------------------------------------------------------------------
+
+
+class AskedStore(MemoryStore):
+    """Remembers how much of streams it was asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ranges_count = 0
+
+    async def commit(self, batch: Batch) -> Commit:
+        if batch.events is not None:
+            self.ranges_count += len(batch.events.ranges)
+        return await super().commit(batch)
+
+
+async def test_nothing_more_is_read_for_who_is_gone() -> None:
+    """A pipeline of ranges may ask for gigabytes that nobody takes."""
+    store = AskedStore()
+    desk = ServerDesk(store=store)
+    large = [("XADD", "s", f"{n}-0", "a", b"x" * 200_000) for n in range(1, 9)]
+    async with committing(desk):
+        reader, _ = desk.connect()
+        ask(reader, *large, ("XGROUP", "CREATE", "s", "g", "0"))
+        await desk.settled()
+        asked_before = store.ranges_count
+
+        ask(
+            reader,
+            ("XRANGE", "s", "-", "+"),
+            ("XREVRANGE", "s", "+", "-"),
+            ("XREAD", "STREAMS", "s", "0"),
+            ("XREADGROUP", "GROUP", "g", "c", "STREAMS", "s", ">"),
+        )
+        reader.connection_lost(None)
+        await desk.settled()
+
+        assert store.ranges_count == asked_before
+        assert desk.engine.events.log.pending_count == 0
 
 
 # --- triggers ------------------------------------------------------------------------------------
