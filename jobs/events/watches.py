@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from penstock.config.limits import TRIGGERS_MAX
 from penstock.jobs.counters import TriggerCounters
@@ -117,6 +118,8 @@ class Triggers:
     def set(self, trigger: Trigger) -> Undo:
         """Add a trigger, or put it in the place of the one of its name; return the inverse.
 
+        One that is set as it was keeps its tally: workers set theirs whenever they start.
+
         Raises:
             Invalid, Overloaded: nothing happened.
         """
@@ -126,6 +129,8 @@ class Triggers:
             raise Overloaded("triggers", self._triggers_max)
         watch = Watch(trigger)
         if old is not None:
+            if old.trigger == trigger:
+                watch.tally = replace(old.tally, retry_at=None)
             self._remove(old)
         self._put(watch)
 

@@ -62,6 +62,18 @@ def test_a_trigger_is_replaced() -> None:
     assert (len(triggers.of_stream(ORDERS)), triggers.of_stream(OTHERS)) == (1, [])
 
 
+def test_a_trigger_that_is_set_as_it_was_keeps_its_tally() -> None:
+    triggers = Triggers()
+    triggers.set(a_trigger("a"))
+    triggers.watch("a").tally = Tally(fired=3, last_error="why")
+
+    triggers.set(a_trigger("a"))
+    assert triggers.watch("a").tally == Tally(fired=3, last_error="why")
+
+    triggers.set(a_trigger("a", OTHERS))
+    assert triggers.watch("a").tally == Tally()
+
+
 def test_setting_is_undone() -> None:
     triggers = Triggers()
 
