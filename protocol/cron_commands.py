@@ -52,11 +52,12 @@ CRON_COMMANDS: Final = (
             ErrorCode.DRAINING,
             ErrorCode.OVERLOADED,
         ),
-        notes="A run's job has the key `cron:<name>:<unix ms>` of the time it was due, so that a "
-        "run is submitted once, whatever dies. A schedule that is replaced keeps what it has "
-        "decided. Times that name the minute and the hour keep to the clock: one that is left out "
-        "when clocks are set forward runs then, one that comes twice when they are set back runs "
-        "once. Times that repeat, with a star in either, go by the time that passes.",
+        notes="A run's job has the key `cron:<name>:<unix ms>` of the time it was due, so that "
+        "a run is submitted once, whatever dies. A schedule that is replaced keeps what it has "
+        "decided, and what is due unless its times are others. Times that name the minute and "
+        "the hour keep to the clock: one that is left out when clocks are set forward runs then, "
+        "one that comes twice when they are set back runs once. Times that repeat, with a star "
+        "in either, go by the time that passes.",
     ),
     Command(
         name="CRON.DEL",

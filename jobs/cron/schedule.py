@@ -104,6 +104,18 @@ def begin(schedule: Schedule, now: Instant, before: Progress | None = None) -> P
     return replace(before, decided_at=decided_at, next_at=next_at, last_error=None)
 
 
+def replaced(schedule: Schedule, now: Instant, old: Schedule, before: Progress) -> Progress:
+    """Return how far a schedule is that takes the place of an *old* one.
+
+    Runs that are due by now are due still if the times are the same: who sets a schedule whenever
+    his program starts is not to lose those.
+    """
+    are_same_times = (schedule.expression, schedule.zone.name) == (old.expression, old.zone.name)
+    if are_same_times and not is_ahead(before, now):
+        return replace(before, last_error=None)
+    return begin(schedule, now, before)
+
+
 def is_ahead(progress: Progress, now: Instant) -> bool:
     """Say whether a schedule followed a clock that was wrong, and is to begin anew."""
     return progress.decided_at - now > CRON_AHEAD_MS_MAX

@@ -18,6 +18,7 @@ from penstock.jobs.cron.schedule import (
     decode_schedule,
     encode_schedule,
     is_ahead,
+    replaced,
 )
 from penstock.jobs.errors import (
     DiskLow,
@@ -148,8 +149,11 @@ class Schedules:
         old = self._plans.get(schedule.name)
         if old is None and len(self._plans) >= self._schedules_max:
             raise Overloaded("schedules", self._schedules_max)
-        before = None if old is None else old.progress
-        self.restore(Plan(schedule, begin(schedule, now, before)))
+        if old is None:
+            progress = begin(schedule, now)
+        else:
+            progress = replaced(schedule, now, old.schedule, old.progress)
+        self.restore(Plan(schedule, progress))
         return lambda: self._forget(schedule.name) if old is None else self.restore(old)
 
     def delete(self, name: str) -> Undo:

@@ -4,7 +4,7 @@ import pytest
 
 from penstock.config.limits import CRON_DUE_MAX, CRON_RETRY_MS
 from penstock.jobs.counters import ScheduleCounters
-from penstock.jobs.cron.schedule import Missed, Overlap
+from penstock.jobs.cron.schedule import Missed, Overlap, Schedule
 from penstock.jobs.cron.schedules import (
     NoSchedule,
     Plan,
@@ -15,6 +15,7 @@ from penstock.jobs.cron.schedules import (
     run_all,
     set_schedule,
 )
+from penstock.jobs.cron.zones import zone_named
 from penstock.jobs.errors import Draining, Invalid, Overloaded, Refused
 from penstock.jobs.events.undo import UndoLog
 from penstock.jobs.model import Instant, JobId
@@ -90,6 +91,30 @@ def test_one_of_the_same_name_is_replaced() -> None:
 
     assert stage.schedules.next_at() == NOON + HOUR
     assert len(stage.schedules) == 1
+
+
+def test_a_run_that_is_due_is_not_lost_when_its_schedule_is_set_again() -> None:
+    stage = Stage()
+    set_schedule(stage, stage.schedules, a_schedule(), NOON)
+
+    set_schedule(stage, stage.schedules, a_schedule(payload=b"[1]"), Instant(NOON + MINUTE))
+    stage.run(NOON + MINUTE)
+
+    assert stage.keys == [1]
+    assert stage.requests[0].payload == b"[1]"
+
+
+@pytest.mark.parametrize(
+    "other", [a_schedule("*/2 * * * *"), a_schedule(zone=zone_named("Asia/Kathmandu"))]
+)
+def test_what_was_due_by_other_times_is_not_run(other: Schedule) -> None:
+    stage = Stage()
+    set_schedule(stage, stage.schedules, a_schedule(), NOON)
+
+    set_schedule(stage, stage.schedules, other, Instant(NOON + MINUTE))
+    stage.run(NOON + MINUTE)
+
+    assert stage.keys == []
 
 
 def test_setting_is_undone() -> None:
