@@ -59,8 +59,10 @@ class Storm:
 
     def note(self, operation: Operation) -> None:
         self.operations.append(operation)
-        if operation.outcome is Outcome.UNKNOWN:
-            return
+        if operation.outcome is not Outcome.UNKNOWN:
+            self.count_answer()
+
+    def count_answer(self) -> None:
         self.answered += 1
         if self._wanted is not None and self.answered >= self._wanted[0]:
             self._wanted[1].set()
