@@ -372,6 +372,10 @@ TRIGGER_EVENTS_MAX: Final = 100
 # Jobs that all triggers together submit with one commit, and about how many bytes of payload.
 TRIGGER_JOBS_MAX: Final = 1_000
 TRIGGER_BYTES_MAX: Final = 16 * MIB
+# Events that all triggers together are shown with one commit, and about how many bytes: those that
+# do not match make no jobs, but nobody is served while they are compared.
+TRIGGER_SHOWS_MAX: Final = 10_000
+TRIGGER_SHOWN_BYTES_MAX: Final = 64 * MIB
 # How long a trigger waits whose job was refused by a full queue or a low disk.
 TRIGGER_RETRY_MS: Final = 200
 TRIGGER_MATCHES_MAX: Final = 16  # Fields that one trigger compares.
@@ -442,5 +446,6 @@ assert CLAIM_WAIT_MS_DEFAULT <= CLAIM_WAIT_MS_MAX
 assert CALL_WAIT_MS_DEFAULT <= CALL_WAIT_MS_MAX
 assert CONCURRENCY_DEFAULT <= CONCURRENCY_MAX
 assert TRIGGER_EVENTS_MAX <= TRIGGER_JOBS_MAX <= BATCH_CHANGES_MAX
+assert TRIGGER_JOBS_MAX <= TRIGGER_SHOWS_MAX
 assert CRON_DUE_MAX <= BATCH_CHANGES_MAX
 assert CRON_MISSED_DEFAULT <= CRON_MISSED_MAX <= BATCH_CHANGES_MAX

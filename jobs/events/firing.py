@@ -16,6 +16,8 @@ from penstock.config.limits import (
     TRIGGER_EVENTS_MAX,
     TRIGGER_JOBS_MAX,
     TRIGGER_RETRY_MS,
+    TRIGGER_SHOWN_BYTES_MAX,
+    TRIGGER_SHOWS_MAX,
 )
 from penstock.jobs.counters import TriggerCounters
 from penstock.jobs.errors import DiskLow, Draining, Overloaded, QueueFull, QueueLeaves, Refused
@@ -175,7 +177,9 @@ class _Showing:
         self._submit = submit
         self._now = now
         self._payload_bytes_max = payload_bytes_max
-        self._bytes = 0
+        self._bytes = 0  # Of the payloads of jobs.
+        self._shows_count = 0
+        self._shown_bytes = 0
         self._shown: dict[str, int] = {}
         self.fired = Fired()
         self.later: list[Watch] = []  # They have had enough of this turn.
@@ -191,7 +195,12 @@ class _Showing:
 
     @property
     def has_room(self) -> bool:
-        return self.fired.jobs_count < TRIGGER_JOBS_MAX and self._bytes < TRIGGER_BYTES_MAX
+        return (
+            self.fired.jobs_count < TRIGGER_JOBS_MAX
+            and self._bytes < TRIGGER_BYTES_MAX
+            and self._shows_count < TRIGGER_SHOWS_MAX
+            and self._shown_bytes < TRIGGER_SHOWN_BYTES_MAX
+        )
 
     def _look(self, watch: Watch) -> None:
         """Show a trigger its next events, until there are none, or enough, or it has to wait."""
@@ -238,6 +247,8 @@ class _Showing:
     def _show(self, watch: Watch, event: Event) -> bool:
         """Show one event; say whether the trigger is done with it."""
         trigger = watch.trigger
+        self._shows_count += 1
+        self._shown_bytes += event.size
         depth = depth_of(trigger.stream, event.fields)
         firing = decide_firing(trigger, event, depth, payload_bytes_max=self._payload_bytes_max)
         match firing:

@@ -1,5 +1,7 @@
 """Showing events to triggers within a turn: in order, once, bounded, and undone with it."""
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +12,8 @@ from penstock.config.limits import (
     TRIGGER_EVENTS_MAX,
     TRIGGER_JOBS_MAX,
     TRIGGER_RETRY_MS,
+    TRIGGER_SHOWN_BYTES_MAX,
+    TRIGGER_SHOWS_MAX,
 )
 from penstock.jobs.counters import TriggerCounters
 from penstock.jobs.errors import Draining, Invalid, Overloaded, QueueFull, Refused, TooLarge
@@ -237,6 +241,33 @@ def test_so_many_bytes_are_submitted_in_a_turn() -> None:
 
     assert stage.fire().jobs_count == 17
     assert stage.fire().jobs_count == 3
+
+
+def uninterested(names: Sequence[str]) -> Stage:
+    """Return a stage with triggers that nothing matches."""
+    stage = Stage(triggers_max=len(names))
+    for name in names:
+        stage.set(replace(a_trigger(name), matches=(Match(b"n", Pattern(b"none")),)))
+    return stage
+
+
+def test_so_many_events_are_shown_in_a_turn_though_none_matches() -> None:
+    names = [f"t{number}" for number in range(TRIGGER_SHOWS_MAX // TRIGGER_EVENTS_MAX + 1)]
+    stage = uninterested(names)
+    for _ in range(TRIGGER_EVENTS_MAX):
+        stage.append(ORDERS, b"n", b"1")
+
+    assert stage.fire().skipped_count == TRIGGER_SHOWS_MAX
+    assert stage.triggers.wants_turn
+    assert stage.fire().skipped_count == TRIGGER_EVENTS_MAX
+
+
+def test_so_many_bytes_are_shown_in_a_turn() -> None:
+    stage = uninterested([f"t{number}" for number in range(9)])
+    stage.append(ORDERS, b"n", bytes(TRIGGER_SHOWN_BYTES_MAX // 8))
+
+    assert stage.fire().skipped_count == 8
+    assert stage.fire().skipped_count == 1
 
 
 def test_events_that_are_being_read_are_shown_in_the_next_turn() -> None:
