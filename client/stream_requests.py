@@ -125,8 +125,3 @@ def _first_kept(before: Position) -> str:
         raise ValueError(f"{before!r} is no id and no time to trim before")
     ms, _, sequence = start_of(before).partition("-")
     return f"{int(ms) + 1}-0" if int(sequence) else f"{ms}-0"
-
-
-def read_removed(count: int) -> bool:
-    """Say whether there was anything to remove."""
-    return count > 0

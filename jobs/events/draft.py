@@ -30,8 +30,6 @@ from penstock.jobs.store.event_port import (
     PickQuestion,
     PublishedKey,
     RangeQuestion,
-    ScheduleRecord,
-    TriggerRecord,
 )
 
 T = TypeVar("T")
@@ -80,7 +78,6 @@ class Draft:
         "published",
         "readers",
         "reads_bytes",
-        "schedule_records",
         "served",
         "starved",
         "stirred",
@@ -88,7 +85,6 @@ class Draft:
         "taken",
         "touched",
         "touched_groups",
-        "trigger_records",
         "trimmed",
         "undo_log",
         "untrimmed",
@@ -116,9 +112,6 @@ class Draft:
         self.handled_keys: dict[tuple[GroupNumber, str], HandledKey] = {}
         self.asked_keys: set[tuple[GroupNumber, str]] = set()
         self.published: dict[tuple[StreamNumber, str], PublishedKey] = {}
-        # Definitions by name; None is dropped.
-        self.trigger_records: dict[str, TriggerRecord | None] = {}
-        self.schedule_records: dict[str, ScheduleRecord | None] = {}
         # Readers: those that were parked, those that were served, and what they are to be told.
         self.parked: list[Reader] = []
         self.taken: list[Reader] = []

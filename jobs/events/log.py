@@ -167,11 +167,6 @@ class EventLog:
         found = self._streams.by_name.get(stream)
         return None if found is None else found.groups.get(name)
 
-    def is_followed(self, name: StreamName) -> bool:
-        """Say whether a stream has at least one group."""
-        found = self._streams.by_name.get(name)
-        return found is not None and bool(found.groups)
-
     @property
     def counters(self) -> EventCounters:
         return self._streams.counters

@@ -49,8 +49,6 @@ from penstock.jobs.store.event_port import (
     EventDeletion,
     HandledKey,
     PublishedKey,
-    ScheduleRecord,
-    TriggerRecord,
 )
 
 _NO_TRIM = Trim()
@@ -564,18 +562,6 @@ class Turn(Draft):
             NoStreamForGroup, NoGroup: there is no such group.
         """
         move_cursor(self, membership.the_group(self, stream, group), event_id, offset)
-
-    def put_trigger(self, record: TriggerRecord) -> None:
-        self.trigger_records[record.name] = record
-
-    def drop_trigger(self, name: str) -> None:
-        self.trigger_records[name] = None
-
-    def put_schedule(self, record: ScheduleRecord) -> None:
-        self.schedule_records[record.name] = record
-
-    def drop_schedule(self, name: str) -> None:
-        self.schedule_records[name] = None
 
     # --- the end -------------------------------------------------------------------------------
 

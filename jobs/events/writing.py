@@ -25,7 +25,6 @@ def finish(draft: Draft) -> None:
         stream.record() for stream in draft.touched if stream.number in streams.by_number
     ]
     _write_keys(draft)
-    _write_definitions(draft)
     writes.life += [
         LifeStream(stream.record(), queue_of(stream.name)) for stream in draft.life.values()
     ]
@@ -44,20 +43,6 @@ def _write_keys(draft: Draft) -> None:
             asked = stream.number, key
             if not publications.is_known(asked) and asked not in draft.published:
                 writes.were_published.append(asked)
-
-
-def _write_definitions(draft: Draft) -> None:
-    writes = draft.writes
-    for name, trigger in draft.trigger_records.items():
-        if trigger is None:
-            writes.dropped_triggers.append(name)
-        else:
-            writes.triggers.append(trigger)
-    for name, schedule in draft.schedule_records.items():
-        if schedule is None:
-            writes.dropped_schedules.append(name)
-        else:
-            writes.schedules.append(schedule)
 
 
 def _join_overdue(draft: Draft) -> None:

@@ -345,14 +345,3 @@ def test_a_group_whose_next_events_were_all_deleted_reads_on_behind_them() -> No
     desk.answer(lambda turn: turn.delete(S, [(ms, 0) for ms in (2, 3, 4)]))
 
     assert desk.given() == [(5, 0)]
-
-
-def test_a_group_is_followed_while_it_is_there() -> None:
-    desk = Desk()
-    assert not desk.log.is_followed(S)
-    desk.append()
-    assert not desk.log.is_followed(S)
-
-    desk.group()
-
-    assert desk.log.is_followed(S)

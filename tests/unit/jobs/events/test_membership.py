@@ -5,6 +5,12 @@ from collections.abc import Callable
 import pytest
 
 from penstock.jobs.errors import Overloaded
+from penstock.jobs.events.definitions import (
+    drop_schedule,
+    drop_trigger,
+    put_schedule,
+    put_trigger,
+)
 from penstock.jobs.events.errors import (
     AddedBelowLength,
     IdBelowDeleted,
@@ -414,14 +420,14 @@ def test_definitions_are_written_by_name() -> None:
     desk = Desk()
 
     def put(turn: Turn) -> None:
-        turn.put_trigger(TriggerRecord("a", b"1"))
-        turn.put_trigger(TriggerRecord("a", b"2"))
-        turn.put_trigger(TriggerRecord("b", b"3"))
-        turn.put_schedule(ScheduleRecord("c", b"4"))
+        put_trigger(turn.writes, TriggerRecord("a", b"1"))
+        put_trigger(turn.writes, TriggerRecord("a", b"2"))
+        put_trigger(turn.writes, TriggerRecord("b", b"3"))
+        put_schedule(turn.writes, ScheduleRecord("c", b"4"))
 
     def drop(turn: Turn) -> None:
-        turn.drop_trigger("a")
-        turn.drop_schedule("c")
+        drop_trigger(turn.writes, "a")
+        drop_schedule(turn.writes, "c")
 
     desk.do(put)
     snapshot = desk.shelf.snapshot()
