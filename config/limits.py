@@ -209,9 +209,9 @@ RECENT_TOTAL_BYTES_MAX: Final = 64 * MIB
 AHEAD_EVENTS_MAX: Final = 512
 AHEAD_BYTES_MAX: Final = 1 * MIB
 AHEAD_TOTAL_BYTES_MAX: Final = 128 * MIB
-# One event: all its fields. Names and values are arguments of one request.
+# One event: all its fields.
 EVENT_BYTES_MAX: Final = PAYLOAD_BYTES_MAX
-EVENT_FIELDS_MAX: Final = 512
+EVENT_FIELDS_MAX: Final = 510  # What XADD, its stream and its id leave of one request's arguments.
 # One reply to one question; a larger COUNT is cut to it.
 RANGE_EVENTS_MAX: Final = 10_000
 RANGE_BYTES_MAX: Final = 16 * MIB
@@ -429,7 +429,7 @@ assert LANE_JOBS_MIN <= QUEUE_WINDOW_JOBS_MIN
 assert RETRY_AFTER_MS_MIN < RETRY_AFTER_MS_MAX
 assert PAYLOAD_CACHE_ITEM_BYTES_MAX < PAYLOAD_CACHE_BYTES_MAX
 assert RETRY_BASE_MS < RETRY_CAP_MS
-assert 2 * EVENT_FIELDS_MAX <= ARGUMENTS_MAX
+assert 3 + 2 * EVENT_FIELDS_MAX <= ARGUMENTS_MAX
 assert EVENT_BYTES_MAX <= AHEAD_BYTES_MAX <= RANGE_BYTES_MAX <= EVENT_READS_BYTES_MAX
 assert PICK_EVENTS_MAX * EVENT_BYTES_MAX <= EVENT_READS_BYTES_MAX <= AHEAD_TOTAL_BYTES_MAX
 assert GROUP_PENDING_MAX <= PENDING_EVENTS_MAX
