@@ -105,6 +105,11 @@ class Ran(Struct):
         for plan in self._before:
             schedules.restore(plan)
 
+    def put_off(self, schedules: "Schedules", at: Instant) -> None:
+        """Let the schedules wait, once everything was put back: the disk is full."""
+        for plan in self._before:
+            schedules.put_off(plan, at)
+
 
 class Schedules:
     """Schedules by name, and by when they are due next."""
@@ -175,6 +180,11 @@ class Schedules:
             self._timer_of[name] = self._timers.add(at, name)
 
     # --- time ----------------------------------------------------------------------------------
+
+    def put_off(self, plan: Plan, at: Instant) -> None:
+        """Look at a schedule *at* an instant and no earlier, if it is still what it was."""
+        if self._plans.get(plan.schedule.name) is plan:
+            self.restore(plan, at)
 
     def next_at(self) -> Instant | None:
         """Return when a schedule is due next."""

@@ -129,6 +129,12 @@ class Fired(Struct):
             watch.tally = tally
             triggers.wake_up(watch)
 
+    def put_off(self, triggers: Triggers, why: str, now: Instant) -> None:
+        """Let the triggers wait a little, once everything was put back: the disk is full."""
+        for watch, _ in self._before.values():
+            if triggers.find(watch.trigger.name) is watch:
+                _hold(triggers, watch, why, now)
+
 
 class Cursor(Struct, frozen=True):
     """Go on where the trigger of this name stands; if there was none, with what is new."""
@@ -218,7 +224,9 @@ class _Showing:
         except Refused as problem:
             self._wait(watch, problem)
             return
-        if events and self._show_all(watch, events):
+        if not events:
+            _go_on(watch)
+        elif self._show_all(watch, events):
             self._triggers.wake_up(watch)
 
     def _upcoming(self, watch: Watch, events_max: int) -> Sequence[Event]:
@@ -237,6 +245,7 @@ class _Showing:
         for event in events:
             if not self.has_room or not self._show(watch, event):
                 break
+            _go_on(watch)
             seen = event
             self._shown[trigger.name] = self._shown.get(trigger.name, 0) + 1
         if seen is not None:
@@ -273,23 +282,13 @@ class _Showing:
         except Refused as problem:
             self._refuse(watch, event, str(problem))
             return True
-        tally = watch.tally
-        watch.tally = replace(
-            tally, fired=tally.fired + 1, waiting_since=None, waiting_for=None, retry_at=None
-        )
+        watch.tally = replace(watch.tally, fired=watch.tally.fired + 1)
         self.fired.jobs_count += 1
         self._bytes += len(request.payload)
         return True
 
     def _wait(self, watch: Watch, problem: Refused) -> None:
-        tally = watch.tally
-        watch.tally = replace(
-            tally,
-            waiting_since=self._now if tally.waiting_since is None else tally.waiting_since,
-            waiting_for=str(problem),
-            retry_at=Instant(self._now + TRIGGER_RETRY_MS),
-        )
-        self._triggers.wait(watch)
+        _hold(self._triggers, watch, str(problem), self._now)
 
     def _refuse(self, watch: Watch, event: Event, reason: str) -> None:
         tally = watch.tally
@@ -299,6 +298,24 @@ class _Showing:
     def _give_up(self, watch: Watch, event: Event, reason: str, *, is_loop: bool = False) -> None:
         trigger = watch.trigger
         self.fired.unfired.append(Unfired(trigger.name, trigger.stream, event.id, reason, is_loop))
+
+
+def _hold(triggers: Triggers, watch: Watch, why: str, now: Instant) -> None:
+    """Have a trigger try again later."""
+    tally = watch.tally
+    watch.tally = replace(
+        tally,
+        waiting_since=now if tally.waiting_since is None else tally.waiting_since,
+        waiting_for=why,
+        retry_at=Instant(now + TRIGGER_RETRY_MS),
+    )
+    triggers.wait(watch)
+
+
+def _go_on(watch: Watch) -> None:
+    """Note that a trigger waits no more, whatever became of the event that it waited with."""
+    if watch.tally.retry_at is not None:
+        watch.tally = replace(watch.tally, waiting_since=None, waiting_for=None, retry_at=None)
 
 
 # --- setting -------------------------------------------------------------------------------------

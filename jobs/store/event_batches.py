@@ -14,7 +14,7 @@ from typing import Final, TypeAlias
 
 from msgspec import Struct
 
-from penstock.config.limits import BATCH_RUN_CHANGES
+from penstock.config.limits import BATCH_RUN_CHANGES, CRON_RETRY_MS
 from penstock.jobs.broker import Broker
 from penstock.jobs.changes import Change
 from penstock.jobs.cron.schedules import Ran, Schedules, Unrun, run_all
@@ -30,7 +30,7 @@ from penstock.jobs.events.watches import Triggers
 from penstock.jobs.model import FINISHED, Instant, JobId
 from penstock.jobs.policy import SubmitRequest
 from penstock.jobs.retry import JitterSource
-from penstock.jobs.store.event_port import EventSnapshot
+from penstock.jobs.store.event_port import EventAnswers, EventSnapshot
 from penstock.jobs.store.port import (
     EPOCH,
     Batch,
@@ -245,6 +245,9 @@ class EventBatches:
         if turn is None:
             return
         self._take_back(turn)
+        # What they submit is what there is no room for: without a pause they would try for ever.
+        self._fired.put_off(self.triggers, str(error), turn.now)
+        self._ran.put_off(self.schedules, Instant(turn.now + CRON_RETRY_MS))
         decided, self._decided = self._decided, []
         for asked in reversed(decided):
             if asked.appends:
@@ -315,7 +318,9 @@ class EventBatches:
                 kept.append(asked)
                 continue
             except Refused as problem:
-                request.fail(problem)
+                # It may be refused for what is not durable yet: that there is such a group already.
+                asked.settle = partial(_decline, request, problem)
+                self._decided.append(asked)
             except Exception as mistake:
                 waiting.extendleft(reversed(kept))
                 raise _Mistaken(asked) from mistake
@@ -382,8 +387,6 @@ class EventBatches:
 
     def _take_back(self, turn: Turn) -> None:
         self.log.undone(turn)
-        self._fired.undo(self.triggers)
-        self._ran.undo(self.schedules)
         self._previous.clear()
 
     def _put_back(self, asked: Asked) -> None:
@@ -394,3 +397,7 @@ class EventBatches:
     def _follow(self) -> None:
         streams = self.log.streams
         self.broker.followed.follow(name for name, stream in streams.items() if stream.groups)
+
+
+def _decline(request: EventRequest, problem: Refused, answers: EventAnswers) -> None:
+    request.fail(problem)

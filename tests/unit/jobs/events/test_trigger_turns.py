@@ -1,6 +1,7 @@
 """Triggers and the event log together: in one turn, behind, undone, and after a restart."""
 
-from penstock.jobs.errors import QueueFull
+from penstock.config.limits import TRIGGER_EVENTS_MAX
+from penstock.jobs.errors import Invalid, QueueFull
 from penstock.jobs.events.bounds import EventBounds
 from penstock.jobs.events.firing import Cursor, delete_trigger, fire_all, set_trigger
 from penstock.jobs.events.ids import AUTO, Last
@@ -26,6 +27,7 @@ class Shop:
         self.taken: list[str] = []  # Keys of jobs that are durable.
         self._batch: list[str] = []
         self.is_full = False
+        self.is_invalid = False
 
     def turn(self, *, appended: int = 0, is_written: bool = True) -> None:
         """Have one turn: events, then what they fire."""
@@ -59,6 +61,8 @@ class Shop:
     def _submit(self, request: SubmitRequest) -> None:
         if self.is_full:
             raise QueueFull(QueueName("default"), "it is full", 100)
+        if self.is_invalid:
+            raise Invalid("it is no job")
         assert request.key is not None
         self._batch.append(request.key)
 
@@ -112,6 +116,23 @@ def test_what_waited_for_room_goes_on_where_it_stood() -> None:
     shop.settle()
 
     assert shop.taken == keys(*range(5))
+
+
+def test_what_waited_goes_on_after_an_event_that_is_refused_for_ever() -> None:
+    shop = Shop()
+    shop.set(Cursor())
+    shop.is_full = True
+    shop.turn(appended=1)
+    shop.turn(appended=TRIGGER_EVENTS_MAX + 1)
+
+    shop.is_full, shop.is_invalid = False, True
+    shop.desk.now = shop.triggers.next_at() or NOW
+    shop.turn()
+    shop.settle()
+
+    tally = shop.triggers.watch("ship").tally
+    assert tally.refused == TRIGGER_EVENTS_MAX + 2
+    assert tally.waiting_since is None
 
 
 def test_a_cursor_outlives_the_server() -> None:
