@@ -1,6 +1,6 @@
 """Why the broker declines. Each is safe to show, names its job, and leaves the state unchanged."""
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from penstock.config.limits import MIB
 from penstock.jobs.model import JobId, QueueName, State
@@ -127,6 +127,10 @@ class NotEmpty(Refused):
                 "removed with it"
             )
         super().__init__(f"queue {queue} is not empty: {text}")
+
+
+# Refusals that pass: the same submission may be taken later. Any other is for ever.
+PASSING: Final = (DiskLow, Draining, Overloaded, QueueFull, QueueLeaves)
 
 
 def _jobs(count: int) -> str:

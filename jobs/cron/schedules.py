@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from itertools import islice
-from typing import Final, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -21,11 +21,8 @@ from penstock.jobs.cron.schedule import (
     replaced,
 )
 from penstock.jobs.errors import (
-    DiskLow,
-    Draining,
+    PASSING,
     Overloaded,
-    QueueFull,
-    QueueLeaves,
     Refused,
 )
 from penstock.jobs.events.definitions import drop_schedule, put_schedule
@@ -41,9 +38,6 @@ Undo: TypeAlias = Callable[[], None]
 Submit: TypeAlias = Callable[[SubmitRequest], JobId]
 # Says whether a job is not finished; None if that was asked of the store, and is known next time.
 IsUnfinished: TypeAlias = Callable[[JobId], bool | None]
-
-# Refusals that pass: the run is tried again. Any other is for ever.
-_PASSING: Final = (DiskLow, Draining, Overloaded, QueueFull, QueueLeaves)
 
 
 class NoSchedule(Refused):
@@ -279,7 +273,7 @@ def _submit_all(
     for run in decided.runs:
         try:
             jobs.append(submit(run.request))
-        except _PASSING as refusal:
+        except PASSING as refusal:
             return jobs, refusal
         except Refused as refusal:
             problem = refusal

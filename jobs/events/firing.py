@@ -20,7 +20,7 @@ from penstock.config.limits import (
     TRIGGER_SHOWS_MAX,
 )
 from penstock.jobs.counters import TriggerCounters
-from penstock.jobs.errors import DiskLow, Draining, Overloaded, QueueFull, QueueLeaves, Refused
+from penstock.jobs.errors import PASSING, Refused
 from penstock.jobs.events.definitions import drop_trigger, put_trigger
 from penstock.jobs.events.errors import GroupExists, Unsettled
 from penstock.jobs.events.ids import LAST, Last
@@ -42,9 +42,6 @@ from penstock.jobs.store.event_port import EventWrites
 
 # Takes a job into the turn's batch. Raises Refused.
 Submit: TypeAlias = Callable[[SubmitRequest], object]
-
-# Refusals that pass: the event is kept for later. Any other is for ever.
-_PASSING: Final = (DiskLow, Draining, Overloaded, QueueFull, QueueLeaves)
 
 _TOO_DEEP: Final = "triggers and jobs led to each other too often"
 
@@ -276,7 +273,7 @@ class _Showing:
     def _fire(self, watch: Watch, event: Event, request: SubmitRequest) -> bool:
         try:
             self._submit(request)
-        except _PASSING as problem:
+        except PASSING as problem:
             self._wait(watch, problem)
             return False
         except Refused as problem:
