@@ -137,6 +137,8 @@ def tail(
                 lines.write(event)
             start = events[-1].id if events else "start"
         if wanted is None or lines.written < wanted:
+            if on_terminal() and not client.execute("EXISTS", name):
+                note(f"there is no stream {name} yet")
             _follow(flags.subscribe(client, name, start), lines, wanted, no_follow=flags.no_follow)
 
 
