@@ -104,6 +104,7 @@ class EventBatches:
         self._turn: Turn | None = None
         self._fired = Fired()
         self._ran = Ran()
+        self._awaits_runs = False  # Runs are due that the next batch submits.
         self._submissions: list[Submitted] = []
         # Jobs of runs before, of which must be known whether they are finished.
         self._previous: dict[JobId, bool | None] = {}
@@ -132,17 +133,20 @@ class EventBatches:
 
     def next_at(self) -> Instant | None:
         """Return when `tick` has something to do next."""
-        return soonest(self.log.next_at(), self.triggers.next_at(), self.schedules.next_at())
+        schedules_at = None if self._awaits_runs else self.schedules.next_at()
+        return soonest(self.log.next_at(), self.triggers.next_at(), schedules_at)
 
     def tick(self, now: Instant) -> None:
         """Do what is due: waits that end, triggers that try again, schedules."""
         self.log.tick(now)
         self.triggers.wake_due(now)
-        if self.triggers.wants_turn or self._is_scheduled(now):
+        self._awaits_runs = self._is_scheduled(now)
+        if self.triggers.wants_turn or self._awaits_runs:
             self.wake()
 
     def clock_stepped(self, step_ms: int, now: Instant) -> None:
         """Keep waits lasting as long, though the clock was set; schedules follow it."""
+        self._awaits_runs = False
         self.log.clock_stepped(step_ms)
         self.triggers.clock_stepped()
         self.schedules.clock_stepped(now)
@@ -194,6 +198,7 @@ class EventBatches:
     ) -> list[Submitted]:
         """Raises _Mistaken: the turn is to be taken back, and begun again without a request."""
         broker = self.broker
+        self._awaits_runs = False
         turn = self._turn = self.log.begin(batch.now)
         self._submissions, self._fired, self._ran = [], Fired(), Ran()
         if tells:

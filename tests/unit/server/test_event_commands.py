@@ -265,6 +265,23 @@ async def test_a_run_is_submitted_when_it_is_due() -> None:
     assert [queue.ready_count for queue in desk.engine.broker.queues()] == [1]
 
 
+async def test_nobody_looks_at_the_clock_for_a_run_that_waits_for_its_batch() -> None:
+    desk = ServerDesk()
+    async with committing(desk):
+        connection, _ = desk.connect()
+        ask(connection, ("CRON.SET", "c", "* * * * *", "echo", "[1]"))
+        await desk.settled()
+        desk.clock.seconds += 60
+
+        desk.engine.events.tick(desk.clock.now_ms())
+
+        assert desk.engine.events.next_at() is None
+        await desk.settled()
+        due_at = desk.engine.events.next_at()
+        assert due_at is not None
+        assert due_at > desk.clock.now_ms()
+
+
 async def test_a_schedule_that_names_no_time_is_refused() -> None:
     answered = await replies(("CRON.SET", "c", "0 0 30 2 *", "echo", "[]"))
 
