@@ -87,9 +87,15 @@ demo: $(INSTALLED) ## Watch it work: server, workers, urgent and slow jobs (DIR=
 
 # --- proving -------------------------------------------------------------------------------------
 
+# Two processes: half of the time goes into waiting for servers. The tests of one file stay together
+# and find the servers of their module running; the many small files of tests/unit come last, so
+# that both processes end at about the same time. PYTEST_ARGS="-n 0 --pdb" has but one process.
+# A test that hangs ends its process; so that it cannot hang many of them, few are replaced.
+TWO_PROCESSES := -n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 1
+
 .PHONY: test
 test: $(INSTALLED) ## Run all tests against the installed wheel
-	@$(PY) -P -m pytest --installed $(PYTEST_ARGS)
+	@$(PY) -P -m pytest --installed $(TWO_PROCESSES) $(PYTEST_ARGS)
 
 .PHONY: unit
 unit: $(INSTALLED) ## Run the tests that need no processes: seconds

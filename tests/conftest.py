@@ -3,11 +3,13 @@
 import asyncio
 import os
 import random
+import shlex
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import execnet
 import pytest
 import uvloop
 from hypothesis import HealthCheck, settings
@@ -47,6 +49,14 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     found = Path(next(iter(penstock.config.__path__))).resolve()
     if found.is_relative_to(ROOT) and "site-packages" not in found.parts:
         pytest.exit(f"penstock is imported from {found}, not from a wheel; unset PYTHONPATH", 4)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes(specs: Sequence[execnet.XSpec]) -> None:
+    """Start the processes that share the tests with -P if this one was: they do not inherit it."""
+    if sys.flags.safe_path:
+        for spec in specs:
+            spec.python = f"{shlex.quote(sys.executable)} -P"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -43,14 +43,17 @@ def lack(reason: str) -> NoReturn:
 
 
 def _installed(name: str, command: Sequence[str]) -> Path:
-    """Install into a directory that appears only when it is whole, once for all processes."""
+    """Install into a directory that appears only when it is whole, once for all processes.
+
+    Who waits for the same client waits for one installation; others go on beside it.
+    """
     directory = CLIENTS / name
     if directory.exists():
         return directory
     if not os.access(CLIENTS.parent, os.W_OK):
         lack(f"{name} cannot be installed: {CLIENTS.parent} is not writable")
     CLIENTS.mkdir(exist_ok=True)
-    with (CLIENTS / ".lock").open("w") as lock:
+    with (CLIENTS / f".lock-{name}").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not directory.exists():
             half = CLIENTS / f".half-{name}"
