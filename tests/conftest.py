@@ -5,6 +5,7 @@ import os
 import random
 import shlex
 import shutil
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -21,6 +22,10 @@ if str(ROOT) not in sys.path:
     sys.path.append(str(ROOT))
 
 from tests.integration.small_disk import unsharing  # noqa: E402 - found by the line above.
+
+# Shells start what runs in the background deaf to ctrl-c, and all that tests start would be so too.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("quick", max_examples=100, deadline=None, print_blob=True)
 settings.register_profile(
