@@ -1,5 +1,6 @@
 """Memory for all streams or groups together: who was quiet longest is forgotten first."""
 
+from collections.abc import Container
 from typing import Protocol
 
 
@@ -26,14 +27,27 @@ class Budget:
 
     def changed(self, kept: Kept) -> None:
         """Count what was used just now."""
-        counted = self._counted
-        self.bytes_count += kept.bytes_count - counted.pop(kept, 0)
+        self.bytes_count += kept.bytes_count - self._counted.pop(kept, 0)
         if kept.bytes_count:
-            counted[kept] = kept.bytes_count
-        while self.bytes_count > self._bytes_max and len(counted) > 1:
-            quiet = next(iter(counted))
-            self.forget(quiet)
-            quiet.clear()
+            self._counted[kept] = kept.bytes_count
+
+    def recount(self, kept: Kept) -> None:
+        """Count what has become less, which is no use of it."""
+        counted = self._counted.get(kept)
+        if counted is not None:
+            self.bytes_count += kept.bytes_count - counted
+            self._counted[kept] = kept.bytes_count
+
+    def shrink(self, needed: Container[Kept]) -> None:
+        """Forget what is too much, but not what somebody waits with who needs all of it at once."""
+        if self.bytes_count <= self._bytes_max:
+            return
+        for quiet in list(self._counted)[:-1]:
+            if quiet not in needed:
+                self.forget(quiet)
+                quiet.clear()
+            if self.bytes_count <= self._bytes_max:
+                break
 
     def forget(self, kept: Kept) -> None:
         """Count it no more."""

@@ -5,7 +5,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from penstock.jobs.events.delivery import check_consumer, check_room
+from penstock.jobs.events.delivery import check_consumer, refuse_more, room_for
 from penstock.jobs.events.draft import Draft
 from penstock.jobs.events.errors import NoGroupToAsk, Unsettled
 from penstock.jobs.events.group import Group
@@ -113,8 +113,12 @@ def claim(
         if look.is_enough:
             break
     look.settle()
-    if any(pending.get(event_id) is None for event_id in look.found):
-        check_room(draft, group)
+    new_count = sum(
+        event is not None and pending.get(event_id) is None
+        for event_id, event in look.found.items()
+    )
+    if new_count > room_for(draft, group, no_ack=False):
+        refuse_more(draft, group)
     draft.touch_group(group)
     if wish.last_id is not None and wish.last_id > group.last_delivered_id:
         group.last_delivered_id = wish.last_id

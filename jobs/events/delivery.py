@@ -1,6 +1,7 @@
 """Giving events to the consumers of a group: who asks, and who has been waiting for them."""
 
 from collections.abc import Sequence
+from typing import NoReturn
 
 from penstock.jobs.errors import Overloaded
 from penstock.jobs.events.draft import Draft
@@ -55,20 +56,18 @@ def cut(events: Sequence[Event], bytes_max: int) -> Sequence[Event]:
     return events[:count]
 
 
-def room_for(draft: Draft, group: Group, *, no_ack: bool) -> int:
-    """Return how many events may be delivered to a group now."""
+def room_for(draft: Draft, group: Group, *, no_ack: bool, planned_count: int = 0) -> int:
+    """Return how many events may be delivered to a group, after others that are not pending yet."""
     bounds = draft.bounds
     if no_ack:
         return bounds.range_events_max
     group_room = bounds.group_pending_max - len(group.pending)
-    room = min(group_room, bounds.pending_max - draft.streams.pending.count)
+    room = min(group_room, bounds.pending_max - draft.streams.pending.count - planned_count)
     return max(0, min(room, bounds.range_events_max))
 
 
-def check_room(draft: Draft, group: Group) -> None:
-    """See whether one more event may be pending. Raises Overloaded."""
-    if room_for(draft, group, no_ack=False):
-        return
+def refuse_more(draft: Draft, group: Group) -> NoReturn:
+    """Say that no more events may be pending. Raises Overloaded."""
     limit = min(draft.bounds.group_pending_max, draft.bounds.pending_max)
     raise Overloaded(f"pending events of group {group.name} of stream {group.stream.name}", limit)
 

@@ -6,6 +6,7 @@ from typing import TypeAlias, TypeVar
 from msgspec import Struct
 
 from penstock.jobs.events.bounds import EventBounds
+from penstock.jobs.events.budget import Kept
 from penstock.jobs.events.errors import Unsettled
 from penstock.jobs.events.group import Group
 from penstock.jobs.events.ids import successor
@@ -72,6 +73,7 @@ class Draft:
         "made_groups",
         "made_streams",
         "marked",
+        "needed",
         "now",
         "parked",
         "picks",
@@ -124,6 +126,7 @@ class Draft:
         self.fills: list[tuple[int, Stream]] = []
         self.picks: list[Stream] = []
         self.kept_picks: list[Stream] = []  # Whose picked events a request still waits with.
+        self.needed: set[Kept] = set()  # What is read for a request that will need it.
         self.deleting: list[Stream] = []
         self.trimmed: list[Stream] = []
         self.ended_trims: list[Stream] = []  # Of which there is nothing to remove, or no more.
@@ -172,19 +175,38 @@ class Draft:
         self.made_streams.add(stream.number)
         return stream
 
+    def forget_beyond(self, stream: Stream, last_id: EventId) -> None:
+        """Know nothing of the ids after one, which may be given again: there is no such event."""
+        stream.recent.after = min(stream.recent.after, last_id)
+        for group in stream.groups.values():
+            if group.ahead.through > last_id:
+                group.ahead.clear()
+                self.streams.aheads.forget(group.ahead)
+
     def wake_group(self, group: Group) -> None:
         """See before the turn ends whether there is something for readers of a group."""
         self.readers.waking[group.stream.name, group.name] = None
 
     # --- asking --------------------------------------------------------------------------------
 
-    def ask_range(self, question: RangeQuestion) -> int:
-        """Ask for events; return where the answer will be.
+    def weigh(self, bytes_max: int) -> None:
+        """See whether so much more may be read with this commit; whoever is first, may.
 
         Raises:
-            Unsettled: enough is asked with this commit.
+            Unsettled: it is to be asked for with the next one.
         """
-        self._weigh(min(question.bytes_max, question.events_max * self.bounds.event_bytes_max))
+        if self.reads_bytes and self.reads_bytes + bytes_max > self.bounds.reads_bytes_max:
+            raise Unsettled
+        self.reads_bytes += bytes_max
+
+    def weight_of(self, question: RangeQuestion) -> int:
+        """Return how many bytes an answer may have."""
+        event_bytes_max = self.bounds.event_bytes_max
+        bytes_max = max(question.bytes_max, event_bytes_max)
+        return min(bytes_max, question.events_max * event_bytes_max)
+
+    def ask_range(self, question: RangeQuestion) -> int:
+        """Ask for events, which were weighed; return where the answer will be."""
         self.writes.ranges.append(question)
         return len(self.writes.ranges) - 1
 
@@ -200,8 +222,10 @@ class Draft:
             max(events_max, self.bounds.ahead_events_max),
             self.bounds.ahead_bytes_max,
         )
+        self.weigh(self.weight_of(question))
         self.fetches.append(Fetch(self.ask_range(question), group, question))
         group.is_fetching = True
+        self.needed.add(group.ahead)
         self.marked[stream.number] = stream
 
     def fetch_if_cheap(self, group: Group, after: EventId) -> None:
@@ -226,24 +250,25 @@ class Draft:
             self.bounds.recent_bytes_max,
             backwards=True,
         )
+        self.weigh(self.weight_of(question))
         self.fills.append((self.ask_range(question), stream))
         stream.is_filling = True
+        self.needed.add(stream.recent)
         self.marked[stream.number] = stream
 
     def pick(self, stream: Stream, ids: tuple[EventId, ...]) -> None:
         """Have single events read, for the next turn. Raises Unsettled."""
         ids = ids[: self.bounds.pick_events_max]
-        self._weigh(len(ids) * self.bounds.event_bytes_max)
+        self.weigh(len(ids) * self.bounds.event_bytes_max)
         self.writes.picks.append(PickQuestion(stream.number, ids))
         self.picks.append(stream)
         self.marked[stream.number] = stream
 
-    def keep_picked(self, stream: Stream) -> None:
-        """Keep for the next turn, too, what single events of a stream were read."""
-        if stream.picked:
-            self.kept_picks.append(stream)
+    def keep_read(self, group: Group) -> None:
+        """Keep for the next turn, too, what was read for a group: a request needs more beside it.
 
-    def _weigh(self, bytes_max: int) -> None:
-        if self.reads_bytes and self.reads_bytes + bytes_max > self.bounds.reads_bytes_max:
-            raise Unsettled
-        self.reads_bytes += bytes_max
+        If it was forgotten while the other is read, that would have no end.
+        """
+        self.needed.add(group.ahead)
+        if group.stream.picked:
+            self.kept_picks.append(group.stream)

@@ -197,7 +197,7 @@ def _estimated_offset(stream: Stream, cursor: EventId) -> int | None:
     """Return how many events were added up to an id, where that follows from the ends."""
     if cursor == stream.last_id or (cursor < stream.last_id and not stream.length):
         return stream.added_count
-    if cursor > stream.last_id or ID_MIN < cursor < stream.max_deleted_id:
+    if cursor > stream.last_id:
         return None
     first_id = stream.first_id
     assert first_id is not None

@@ -72,7 +72,7 @@ def destroy_group(draft: Draft, name: StreamName, group: GroupName) -> bool:
         return False
     order = list(stream.groups)
     _take_out(stream, found)
-    draft.undo_log.add(lambda: _put_back(stream, found, order))
+    draft.undo_log.add(lambda: _put_back(draft, stream, found, order))
     if found.number not in draft.made_groups:
         draft.writes.dropped_groups.append(found.number)
     forget_group(draft, found)
@@ -81,6 +81,7 @@ def destroy_group(draft: Draft, name: StreamName, group: GroupName) -> bool:
 
 def forget_group(draft: Draft, group: Group) -> None:
     """Write nothing more for a group that goes, and end the reads that wait for its events."""
+    draft.streams.aheads.forget(group.ahead)
     for key in [key for key in draft.handled_keys if key[0] == group.number]:
         del draft.handled_keys[key]
     why = NoGroupToRead(group.stream.name, group.name)
@@ -166,9 +167,10 @@ def _take_out(stream: Stream, group: Group) -> None:
     group.pending.leave()
 
 
-def _put_back(stream: Stream, group: Group, order: list[GroupName]) -> None:
+def _put_back(draft: Draft, stream: Stream, group: Group, order: list[GroupName]) -> None:
     """Let a group in again, in its old place."""
     groups = {**stream.groups, group.name: group}
     stream.groups.clear()
     stream.groups.update({name: groups[name] for name in order})
     group.pending.come_back()
+    draft.streams.aheads.changed(group.ahead)

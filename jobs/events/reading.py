@@ -1,6 +1,7 @@
 """Reading streams: from memory what is recent, from the store what is not."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from itertools import islice
 from typing import TypeAlias
 
@@ -8,10 +9,10 @@ from msgspec import Struct
 
 from penstock.jobs.events.delivery import (
     check_consumer,
-    check_room,
     cut,
     deliver,
     next_events,
+    refuse_more,
     room_for,
 )
 from penstock.jobs.events.draft import Draft, Later, known
@@ -54,16 +55,23 @@ def read_range(
     backwards: bool,
 ) -> Later[Sequence[Event]]:
     """Read the events from one id to another. Raises Unsettled."""
-    events_max = _at_most(draft, events_max)
-    last = min(last, stream.last_id)
-    if first > last or not events_max:
-        return known(())
-    recent = _recent_range(draft, stream, first, last, events_max, backwards=backwards)
+    bounds = draft.bounds
+    question = RangeQuestion(
+        stream.number,
+        first,
+        min(last, stream.last_id),
+        _at_most(draft, events_max),
+        bounds.range_bytes_max,
+        backwards,
+    )
+    recent = _recent_range(stream, question)
     if recent is not None:
         return known(recent)
-    question = RangeQuestion(
-        stream.number, first, last, events_max, draft.bounds.range_bytes_max, backwards
-    )
+    draft.weigh(draft.weight_of(question))
+    return _ask(draft, stream, question)
+
+
+def _ask(draft: Draft, stream: Stream, question: RangeQuestion) -> Later[Sequence[Event]]:
     index = draft.ask_range(question)
     draft.ask_for_reply(stream)
     return lambda answers: answers.ranges[index]
@@ -74,31 +82,26 @@ def _at_most(draft: Draft, events_max: int | None) -> int:
     return limit if events_max is None else min(events_max, limit)
 
 
-def _recent_range(
-    draft: Draft,
-    stream: Stream,
-    first: EventId,
-    last: EventId,
-    events_max: int,
-    *,
-    backwards: bool,
-) -> Sequence[Event] | None:
+def _recent_range(stream: Stream, question: RangeQuestion) -> Sequence[Event] | None:
     """Return a range if it is in memory and will not change with this turn."""
-    recent = stream.recent
+    first, events_max = question.first, question.events_max
+    if first > question.last or not events_max:
+        return ()
     if stream.is_unsettled:
         return None
+    recent = stream.recent
     is_whole = first > recent.after or (stream.first_id or ID_MAX) > recent.after
-    if not is_whole and not backwards:
+    if not is_whole and not question.backwards:
         return None
     events: Sequence[Event] = recent.events
     if stream.appended:
         events = [*events, *stream.appended]
-    events = events[from_id(events, first) : after_id(events, last)]
-    if not backwards:
-        return cut(events[:events_max], draft.bounds.range_bytes_max)
+    events = events[from_id(events, first) : after_id(events, question.last)]
+    if not question.backwards:
+        return cut(events[:events_max], question.bytes_max)
     if not is_whole and len(events) < events_max:
         return None
-    return cut(events[: -events_max - 1 : -1], draft.bounds.range_bytes_max)
+    return cut(events[: -events_max - 1 : -1], question.bytes_max)
 
 
 # --- what comes after ----------------------------------------------------------------------------
@@ -108,22 +111,45 @@ def read_after(
     draft: Draft, wishes: Sequence[tuple[StreamName, EventId | Last]], events_max: int | None
 ) -> Later[Mapping[StreamName, Sequence[Event]]] | None:
     """Read what comes after an id of each stream; None if nothing does. Raises Unsettled."""
-    parts: dict[StreamName, Later[Sequence[Event]]] = {}
+    found: dict[StreamName, tuple[Stream, EventId]] = {}
     for name, after in wishes:
         stream = draft.find_stream(name)
-        if stream is None or not isinstance(after, tuple) or after >= stream.last_id:
-            continue
-        if stream.is_unsettled:
-            raise Unsettled
-        if stream.is_cold:
-            draft.fill(stream)
-            raise Unsettled
+        if stream is not None and isinstance(after, tuple) and after < stream.last_id:
+            found[name] = stream, after
+    _warm(draft, [stream for stream, _ in found.values()])
+    # All of them share one reply.
+    bytes_max = draft.bounds.range_bytes_max // max(1, len(found))
+    parts: dict[StreamName, Later[Sequence[Event]]] = {}
+    questions: list[tuple[StreamName, Stream, RangeQuestion]] = []
+    for name, (stream, after) in found.items():
         last = stream.last_event_id
-        if last is not None and after < last:
-            parts[name] = read_range(
-                draft, stream, successor(after), last, events_max, backwards=False
-            )
+        if last is None or after >= last:
+            continue
+        question = RangeQuestion(
+            stream.number, successor(after), last, _at_most(draft, events_max), bytes_max
+        )
+        recent = _recent_range(stream, question)
+        parts[name] = known(recent or ())
+        if recent is None:
+            questions.append((name, stream, question))
+    if questions:
+        draft.weigh(sum(draft.weight_of(question) for _, _, question in questions))
+        for name, stream, question in questions:
+            parts[name] = _ask(draft, stream, question)
     return _together(draft, parts) if parts else None
+
+
+def _warm(draft: Draft, streams: Sequence[Stream]) -> None:
+    """See that the last events of streams are known. Raises Unsettled."""
+    is_unsettled = any(stream.is_unsettled for stream in streams)
+    for stream in streams:
+        if stream.is_cold:
+            is_unsettled = True
+            with suppress(Unsettled):
+                draft.fill(stream)
+    if is_unsettled:
+        draft.needed.update(stream.recent for stream in streams)
+        raise Unsettled
 
 
 def _together(
@@ -163,22 +189,8 @@ def read_for_consumer(
             raise NoGroupToRead(name, group)
         check_consumer(draft, found, consumer)
         groups.append(found)
-    news: dict[Group, Sequence[Event]] = {}
-    olds: dict[Group, Given] = {}
-    is_unsettled = False
-    for (_, after), found in zip(wishes, groups, strict=True):
-        try:
-            if isinstance(after, tuple):
-                olds[found] = _given_already(draft, found, consumer, after, events_max)
-            elif events := _new_events(draft, found, events_max, no_ack=no_ack):
-                news[found] = events
-        except Unsettled:
-            is_unsettled = True
-    if is_unsettled:
-        # What was read of one stream is kept while another is read: else that would have no end.
-        for found in groups:
-            draft.keep_picked(found.stream)
-        raise Unsettled
+    afters = [after for _, after in wishes]
+    news, olds = _look_for_all(draft, groups, afters, consumer, events_max, no_ack=no_ack)
     readings: dict[StreamName, Given] = {}
     for found in groups:
         draft.touch_group(found)
@@ -193,14 +205,47 @@ def read_for_consumer(
     return readings or None
 
 
-def _new_events(
-    draft: Draft, group: Group, events_max: int | None, *, no_ack: bool
-) -> Sequence[Event]:
-    room = room_for(draft, group, no_ack=no_ack)
-    events = next_events(draft, group, min(_at_most(draft, events_max), max(1, room)))
-    if events and not no_ack:
-        check_room(draft, group)
-    return events
+def _look_for_all(
+    draft: Draft,
+    groups: Sequence[Group],
+    afters: Sequence[EventId | New],
+    consumer: ConsumerName,
+    events_max: int | None,
+    *,
+    no_ack: bool,
+) -> tuple[dict[Group, Sequence[Event]], dict[Group, Given]]:
+    """Return the events that are new, and those that were given already; nothing is given yet.
+
+    Raises:
+        Overloaded: there are new ones, and no more may be pending.
+        Unsettled: some are being read.
+    """
+    news: dict[Group, Sequence[Event]] = {}
+    olds: dict[Group, Given] = {}
+    full: list[Group] = []
+    is_unsettled = False
+    for group, after in zip(groups, afters, strict=True):
+        try:
+            if isinstance(after, tuple):
+                olds[group] = _given_already(draft, group, consumer, after, events_max)
+                continue
+            planned_count = sum(map(len, news.values()))
+            room = room_for(draft, group, no_ack=no_ack, planned_count=planned_count)
+            events = next_events(draft, group, min(_at_most(draft, events_max), max(1, room)))
+        except Unsettled:
+            is_unsettled = True
+            continue
+        if events and not room:
+            full.append(group)
+        elif events:
+            news[group] = events
+    if is_unsettled:
+        for group in groups:
+            draft.keep_read(group)
+        raise Unsettled
+    if full and not (news or olds):
+        refuse_more(draft, full[0])
+    return news, olds
 
 
 def _given_already(

@@ -33,6 +33,8 @@ def apply(draft: Draft, answers: EventAnswers) -> list[Served]:
     for group in draft.touched_groups:
         group.keep()
     _take_reads(draft, answers)
+    streams.recents.shrink(draft.needed)
+    streams.aheads.shrink(draft.needed)
     asked = draft.writes.were_published
     streams.publications.take(dict(zip(asked, answers.were_published, strict=True)))
     streams.publications.forget(draft.published)
@@ -61,19 +63,28 @@ def undo(draft: Draft) -> list[Served]:
     served = readers.put_back(draft.taken)
     for reader in draft.parked:
         draft.resolve(reader)
-        served += _turn_away(draft, reader)
+        if reader.is_parked:
+            served += _look_again(draft, reader)
     end(draft)
     return served
 
 
-def _turn_away(draft: Draft, reader: Reader) -> list[Served]:
-    """Tell a reader whose group was made in the turn that there is none."""
-    if reader.group is None or not reader.is_parked:
-        return []
+def _look_again(draft: Draft, reader: Reader) -> list[Served]:
+    """See what a reader waits for that found nothing in the turn, and might have otherwise.
+
+    Its group may have been made in the turn, or moved; its stream may have been dropped. Where
+    that is so it is told to ask again, or that there is no group.
+    """
     for name, _ in reader.streams:
-        if draft.find_group(name, reader.group) is None:
+        stream = draft.find_stream(name)
+        if reader.group is not None:
+            if stream is None or reader.group not in stream.groups:
+                draft.readers.unpark(reader)
+                return [Served(reader, NoGroupToRead(name, reader.group))]
+            draft.wake_group(stream.groups[reader.group])
+        elif stream is not None and stream.last_id > reader.after[name] and stream.length:
             draft.readers.unpark(reader)
-            return [Served(reader, NoGroupToRead(name, reader.group))]
+            return [Served(reader, None)]
     return []
 
 
@@ -124,9 +135,11 @@ def _delete(draft: Draft, answers: EventAnswers) -> None:
         stream.max_deleted_id = max(stream.max_deleted_id, *ids)
         stream.recent.remove(removed)
         stream.appended = [event for event in stream.appended if event.id not in removed]
+        draft.streams.recents.recount(stream.recent)
         for group in stream.groups.values():
             if group.ahead.events:
                 group.ahead.remove(removed)
+                draft.streams.aheads.recount(group.ahead)
 
 
 def _trim(draft: Draft, answers: EventAnswers) -> None:
@@ -138,7 +151,7 @@ def _trim(draft: Draft, answers: EventAnswers) -> None:
         assert trim is not None
         trim = stream.trim = trim.after_removal(trimmed.removed_count)
         stream.length -= trimmed.removed_count
-        _cut(stream, trimmed.last_removed_id or ID_MIN)
+        _cut(draft, stream, trimmed.last_removed_id or ID_MIN)
         assert trimmed.removed_count <= asked.events_max
         if not trimmed.more or not trimmed.removed_count or trim.events_max == 0:
             draft.ended_trims.append(stream)
@@ -151,11 +164,13 @@ def _trim(draft: Draft, answers: EventAnswers) -> None:
         told(0)
 
 
-def _cut(stream: Stream, through: EventId) -> None:
+def _cut(draft: Draft, stream: Stream, through: EventId) -> None:
     stream.recent.cut(through)
+    draft.streams.recents.recount(stream.recent)
     for group in stream.groups.values():
         if group.ahead.events:
             group.ahead.cut(through)
+            draft.streams.aheads.recount(group.ahead)
 
 
 # --- what was read for ourselves -----------------------------------------------------------------
@@ -172,12 +187,8 @@ def _take_reads(draft: Draft, answers: EventAnswers) -> None:
         draft.streams.recents.changed(stream.recent)
     picked: dict[Stream, None] = dict.fromkeys([*draft.picks, *draft.kept_picks])
     for stream in draft.streams.picked:
-        # Who needs events of several streams needs them all in one turn.
-        if stream.keeps_picked:
-            picked[stream] = None
-        elif stream not in picked:
+        if stream not in picked:
             stream.picked.clear()
-        stream.keeps_picked = False
     for stream, asked, found in zip(draft.picks, draft.writes.picks, answers.picks, strict=True):
         stream.picked.update({event_id: found.get(event_id) for event_id in asked.ids})
     draft.streams.picked = picked

@@ -38,7 +38,6 @@ class Stream:
     """A stream as it is durable, with what the open turn has decided about it.
 
     The window `recent` and what was `picked` are as of the last commit; `appended` is the turn's.
-    What was picked is kept for one more turn by who uses it, and may need events of others too.
     """
 
     __slots__ = (
@@ -54,7 +53,6 @@ class Stream:
         "is_life",
         "is_trim_alone",
         "is_trimmed",
-        "keeps_picked",
         "last_id",
         "length",
         "length_max",
@@ -81,7 +79,6 @@ class Stream:
         self.recent = Recent(record.last_id if length else ID_MIN)
         # Single events that were read for a request, for the next turn; None: there is none.
         self.picked: dict[EventId, Event | None] = {}
-        self.keeps_picked = False
         self.trim: Trim | None = None  # What is still to be removed.
         # Of the turn that is open.
         self.before: StreamState | None = None  # None while it has changed nothing.
@@ -149,16 +146,7 @@ class Stream:
             return self.recent.find(event_id)
         if self.first_id is None or event_id < self.first_id:
             return None
-        found = self.picked[event_id]
-        self.keeps_picked = True
-        return found
-
-    def forget_beyond(self, last_id: EventId) -> None:
-        """Know nothing of the ids after one, which may be given again: there is no such event."""
-        self.recent.after = min(self.recent.after, last_id)
-        for group in self.groups.values():
-            if group.ahead.through > last_id:
-                group.ahead.clear()
+        return self.picked[event_id]
 
     def state(self) -> StreamState:
         return StreamState(

@@ -105,6 +105,7 @@ class Streams:
         self.recents.changed(stream.recent)
         for group in stream.groups.values():
             group.pending.come_back()
+            self.aheads.changed(group.ahead)
 
     def put_back(self, stream: Stream, order: Sequence[StreamName]) -> None:
         """Let a stream in again, in its old place."""

@@ -232,7 +232,7 @@ class Turn(Draft):
                 raise OffsetsOnlyGrow(found.added_count)
         self.touch(found)
         found.last_id = last_id
-        found.forget_beyond(last_id)
+        self.forget_beyond(found, last_id)
         found.max_deleted_id = deleted_id
         if added_count is not None:
             found.added_count = added_count

@@ -14,17 +14,18 @@ from penstock.jobs.events.errors import (
     NoGroupToRead,
     NoStreamForGroup,
 )
-from penstock.jobs.events.ids import NEW, Last
+from penstock.jobs.events.ids import NEW, Last, New
 from penstock.jobs.events.model import (
     ID_MIN,
     ConsumerName,
     Event,
     EventId,
+    GroupName,
     PendingEvent,
     StreamName,
 )
 from penstock.jobs.events.readers import Reader
-from penstock.jobs.events.reading import DeletedEvent
+from penstock.jobs.events.reading import DeletedEvent, Given
 from penstock.jobs.events.turn import Turn
 from penstock.jobs.store.event_port import EventAnswers
 from tests.simulation import event_checks
@@ -57,7 +58,7 @@ class GroupClients:
             else:
                 assert found is not None, "what is not there is refused"
 
-        self._world.ask(f"{what} of {name} {group}", name, ask)
+        self._world.ask(f"{what} of {name} {group}", name, decide=ask)
 
     def _events(self, name: StreamName) -> dict[EventId, Event]:
         return self._world.model.streams[name].events
@@ -84,54 +85,118 @@ class GroupClients:
                 assert world.room_of(group) <= 0
                 return
             group.consumers.add(consumer)
-            if later is None:
-                assert not world.model.streams[name].after(group.cursor), "what is there is given"
-                if block_ms is not None:
-                    reader = Reader(
-                        streams=wishes,
-                        events_max=events_max,
-                        block_ms=block_ms,
-                        token=None,
-                        group=group_name,
-                        consumer=consumer,
-                        no_ack=no_ack,
-                    )
-                    world.park(turn, reader)
-                return
-            ids = [event.id for event in later(_DURABLE)[name]]
-            if name in world.trimming and group.is_lossy:
-                gone = {(name, event_id) for event_id in ids}
-                world.check_later(lambda answers: not world.removed & gone)
-            event_checks.give(world, turn, (*key, consumer), ids, events_max, no_ack=no_ack)
+            given = None if later is None else later(_DURABLE)[name]
+            self._check_new(turn, (*key, consumer), given, events_max, no_ack=no_ack)
+            if given is None and block_ms is not None:
+                reader = Reader(
+                    streams=wishes,
+                    events_max=events_max,
+                    block_ms=block_ms,
+                    token=None,
+                    group=group_name,
+                    consumer=consumer,
+                    no_ack=no_ack,
+                )
+                world.park(turn, reader)
 
         self._ask(f"read {consumer} {events_max} {no_ack} {block_ms}", key, read)
+
+    def _check_new(
+        self,
+        turn: Turn,
+        whom: tuple[StreamName, GroupName, ConsumerName],
+        given: Given | None,
+        events_max: int | None,
+        *,
+        no_ack: bool,
+    ) -> None:
+        """Let the model give what is new; None if nothing was given."""
+        world, name = self._world, whom[0]
+        stream = world.model.streams[name]
+        group = stream.groups[whom[1]]
+        if given is None:
+            assert not stream.after(group.cursor), "what is there is given"
+            return
+        ids = [event.id for event in given]
+        if name in world.trimming and group.is_lossy:
+            gone = {(name, event_id) for event_id in ids}
+            world.check_later(lambda answers: not world.removed & gone)
+        event_checks.give(world, turn, whom, ids, events_max, no_ack=no_ack)
 
     def read_again(
         self, key: GroupKey, consumer: ConsumerName, after: EventId, events_max: int | None
     ) -> None:
-        world, (name, group_name) = self._world, key
+        name, group_name = key
 
         def read(turn: Turn, group: ModelGroup) -> None:
             later = turn.read_group(group_name, consumer, [(name, after)], events_max, no_ack=False)
             assert later is not None
             group.consumers.add(consumer)
             given = later(_DURABLE)[name]
-            ids = [event.id for event in given]
-            theirs = [i for i in group.first_pending(ID_MIN, consumer) if i > after]
-            assert ids == theirs[: len(ids)]
-            limit = world.bounds.range_events_max
-            sizes = sum(event.size for event in given if isinstance(event, Event))
-            is_whole = len(ids) == min(events_max or limit, limit, len(theirs))
-            assert is_whole or sizes >= world.bounds.range_bytes_max
-            for event in given:
-                if isinstance(event, DeletedEvent):
-                    assert event.id not in self._events(name)
-                    continue
-                assert event == self._events(name)[event.id]
-                count = group.pending[event.id].deliveries + 1
-                group.pending[event.id] = PendingEvent(event.id, consumer, turn.now, count)
+            self._check_again(turn, (*key, consumer), given, after, events_max)
 
         self._ask(f"read_again {consumer} {after} {events_max}", key, read)
+
+    def _check_again(
+        self,
+        turn: Turn,
+        whom: tuple[StreamName, GroupName, ConsumerName],
+        given: Given,
+        after: EventId,
+        events_max: int | None,
+    ) -> None:
+        """Let the model give once more what was given after an id."""
+        name, group_name, consumer = whom
+        group, events = self._world.model.streams[name].groups[group_name], self._events(name)
+        ids = [event.id for event in given]
+        theirs = [i for i in group.first_pending(ID_MIN, consumer) if i > after]
+        assert ids == theirs[: len(ids)]
+        bounds = self._world.bounds
+        sizes = sum(event.size for event in given if isinstance(event, Event))
+        limit = min(events_max or bounds.range_events_max, bounds.range_events_max)
+        assert len(ids) == min(limit, len(theirs)) or sizes >= bounds.range_bytes_max
+        for event in given:
+            if isinstance(event, DeletedEvent):
+                assert event.id not in events
+                continue
+            assert event == events[event.id]
+            count = group.pending[event.id].deliveries + 1
+            group.pending[event.id] = PendingEvent(event.id, consumer, turn.now, count)
+
+    def read_several(
+        self,
+        group_name: GroupName,
+        consumer: ConsumerName,
+        wishes: Sequence[tuple[StreamName, EventId | New]],
+        events_max: int | None,
+    ) -> None:
+        """Read several streams at once, what is new of some and once more of others."""
+        world = self._world
+
+        def read(turn: Turn) -> None:
+            groups = [world.model.group(name, group_name) for name, _ in wishes]
+            try:
+                later = turn.read_group(group_name, consumer, wishes, events_max, no_ack=False)
+            except MISSING:
+                assert None in groups
+                return
+            except Overloaded:
+                assert any(group is not None and world.room_of(group) <= 0 for group in groups)
+                return
+            readings = {} if later is None else later(_DURABLE)
+            for (name, after), group in zip(wishes, groups, strict=True):
+                assert group is not None
+                group.consumers.add(consumer)
+                whom = name, group_name, consumer
+                if isinstance(after, tuple):
+                    self._check_again(turn, whom, readings[name], after, events_max)
+                elif name in readings or world.room_of(group) > 0:
+                    given = readings.get(name)
+                    self._check_new(turn, whom, given, events_max, no_ack=False)
+
+        names = [name for name, _ in wishes]
+        what = f"read_several {group_name} {consumer} {wishes} {events_max}"
+        world.ask(what, *names, decide=read)
 
     def upcoming(self, key: GroupKey, events_max: int) -> None:
         """Show events to a trigger, which goes on after them."""
@@ -157,7 +222,7 @@ class GroupClients:
             taken = [group.pending.pop(event_id, None) for event_id in ids]
             assert turn.ack(*key, ids) == sum(entry is not None for entry in taken)
 
-        self._world.ask(f"acknowledge {ids} of {key}", key[0], acknowledge)
+        self._world.ask(f"acknowledge {ids} of {key}", key[0], decide=acknowledge)
 
     def claim(
         self, key: GroupKey, consumer: ConsumerName, ids: Sequence[EventId], wish: ClaimWish
@@ -270,7 +335,7 @@ class GroupClients:
             cursor = start if isinstance(start, tuple) else stream.last_id
             stream.groups[key[1]] = ModelGroup(cursor, is_lossy)
 
-        self._world.ask(f"create {key} {start} {is_lossy}", key[0], create)
+        self._world.ask(f"create {key} {start} {is_lossy}", key[0], decide=create)
 
     def set_cursor(self, key: GroupKey, start: EventId) -> None:
         def set_cursor(turn: Turn, group: ModelGroup) -> None:
@@ -289,7 +354,7 @@ class GroupClients:
             if group is not None:
                 del self._world.model.streams[key[0]].groups[key[1]]
 
-        self._world.ask(f"destroy {key}", key[0], destroy)
+        self._world.ask(f"destroy {key}", key[0], decide=destroy)
 
     def create_consumer(self, key: GroupKey, consumer: ConsumerName) -> None:
         def create(turn: Turn, group: ModelGroup) -> None:

@@ -51,7 +51,7 @@ class StreamClients:
             if trim is not None:
                 self._doom(name, trim)
 
-        self._world.ask(f"append {name} {wish} {trim}", name, append)
+        self._world.ask(f"append {name} {wish} {trim}", name, decide=append)
 
     def append_life(self, fields: Fields) -> None:
         """Append to a stream that the server writes, if it is there."""
@@ -60,7 +60,7 @@ class StreamClients:
             if LIFE in self._world.model.streams:
                 self._appended(turn, LIFE, turn.append_life(LIFE, fields), fields)
 
-        self._world.ask("append_life", LIFE, append)
+        self._world.ask("append_life", LIFE, decide=append)
 
     def publish(self, name: StreamName, key: str, fields: Fields, *, announced: bool) -> None:
         def publish(turn: Turn) -> None:
@@ -74,7 +74,7 @@ class StreamClients:
 
         if announced:
             self._world.log.announce(name, key)
-        self._world.ask(f"publish {name} {key}", name, publish)
+        self._world.ask(f"publish {name} {key}", name, decide=publish)
 
     def _appended(self, turn: Turn, name: StreamName, event_id: EventId, fields: Fields) -> None:
         event = Event(event_id, len(self._model(name).ever) + 1, fields)
@@ -101,7 +101,7 @@ class StreamClients:
             there = self._there(name, lambda event_id: first <= event_id <= last)
             self._expect(name, later, there[::-1] if backwards else there, events_max)
 
-        self._world.ask(f"range {name} {first} {last} {events_max} {backwards}", name, read)
+        self._world.ask(f"range {name} {first} {last} {events_max} {backwards}", name, decide=read)
 
     def read(
         self, name: StreamName, after: EventId | Last, events_max: int | None, block_ms: int | None
@@ -122,7 +122,7 @@ class StreamClients:
                     Reader(streams=streams, events_max=events_max, block_ms=block_ms, token=None),
                 )
 
-        self._world.ask(f"read {name} {after} {events_max} {block_ms}", name, read)
+        self._world.ask(f"read {name} {after} {events_max} {block_ms}", name, decide=read)
 
     def length(self, name: StreamName) -> None:
         def length(turn: Turn) -> None:
@@ -132,7 +132,7 @@ class StreamClients:
                 info = turn.describe(name)
                 self._world.check_later(lambda answers: info(answers).length == found)
 
-        self._world.ask(f"length {name}", name, length)
+        self._world.ask(f"length {name}", name, decide=length)
 
     def _there(self, name: StreamName, is_wanted: Callable[[EventId], bool]) -> list[Event]:
         events = self._model(name).events
@@ -173,7 +173,7 @@ class StreamClients:
                 appended[:] = [event for event in appended if event.id not in there]
             self._world.check_later(lambda answers: later(answers) == len(there))
 
-        self._world.ask(f"delete {name} {ids}", name, delete)
+        self._world.ask(f"delete {name} {ids}", name, decide=delete)
 
     def trim(self, name: StreamName, wish: TrimWish) -> None:
         def trim(turn: Turn) -> None:
@@ -181,7 +181,7 @@ class StreamClients:
             if name in self._world.model.streams:
                 self._doom(name, wish)
 
-        self._world.ask(f"trim {name} {wish}", name, trim)
+        self._world.ask(f"trim {name} {wish}", name, decide=trim)
 
     def set_id(self, name: StreamName, last_id: EventId) -> None:
         """Set the last id, to one that was there before most often: ids may come again."""
@@ -197,14 +197,14 @@ class StreamClients:
             stream.set_last_id(last_id)
 
         if last_id != ID_MAX:
-            self._world.ask(f"set_id {name} {last_id}", name, set_id)
+            self._world.ask(f"set_id {name} {last_id}", name, decide=set_id)
 
     def configure(self, name: StreamName, length_max: int | None) -> None:
         def configure(turn: Turn) -> None:
             turn.configure(name, length_max=length_max)
             self._world.model.stream(name).length_max = length_max
 
-        self._world.ask(f"configure {name} {length_max}", name, configure)
+        self._world.ask(f"configure {name} {length_max}", name, decide=configure)
 
     def drop(self, name: StreamName) -> None:
         def drop(turn: Turn) -> None:
@@ -213,7 +213,7 @@ class StreamClients:
             if name in self._world.appended:
                 self._world.appended[name].append([])
 
-        self._world.ask(f"drop {name}", name, drop)
+        self._world.ask(f"drop {name}", name, decide=drop)
 
 
 def _cut(events: list[Event], bytes_max: int) -> list[Event]:

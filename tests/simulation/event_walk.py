@@ -5,7 +5,7 @@ from random import Random
 from typing import Final
 
 from penstock.jobs.events.claims import ClaimWish
-from penstock.jobs.events.ids import AUTO, LAST, IdWish
+from penstock.jobs.events.ids import AUTO, LAST, NEW, IdWish
 from penstock.jobs.events.model import (
     ID_MAX,
     ID_MIN,
@@ -173,7 +173,15 @@ class EventWalk:
 
     def _read_group(self) -> None:
         random, key = self._random, self._key()
-        if random.random() < 0.2:
+        draw = random.random()
+        if draw < 0.2:
+            wishes = [
+                (name, NEW if random.random() < 0.5 else self._start(name))
+                for name in random.sample((*STREAMS, LIFE), random.choice((2, 2, 3)))
+            ]
+            self._world.groups.read_several(key[1], self._consumer(), wishes, self._events_max())
+            return
+        if draw < 0.4:
             start = self._start(key[0])
             self._world.groups.read_again(key, self._consumer(), start, self._events_max())
             return

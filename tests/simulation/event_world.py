@@ -58,7 +58,7 @@ class Asked:
     """A request that was not decided yet: it asks the turn and tells the model."""
 
     what: str
-    stream: StreamName
+    streams: tuple[StreamName, ...]
     decide: Callable[[Turn], None]
     held: int = 0
 
@@ -92,8 +92,9 @@ class EventWorld:
 
     # --- requests ------------------------------------------------------------------------------
 
-    def ask(self, what: str, stream: StreamName, decide: Callable[[Turn], None]) -> None:
-        self.waiting.append(Asked(what, stream, decide))
+    def ask(self, what: str, *streams: StreamName, decide: Callable[[Turn], None]) -> None:
+        """Have something decided about streams."""
+        self.waiting.append(Asked(what, streams, decide))
 
     def check_later(self, check: Callable[[EventAnswers], bool]) -> None:
         """Have something checked once the turn is durable, if it will be."""
@@ -186,12 +187,12 @@ class EventWorld:
         while self.waiting:
             asked = self.waiting.popleft()
             try:
-                if asked.stream in held:
+                if held.intersection(asked.streams):
                     raise Unsettled
                 asked.decide(turn)
                 self.trace.append(asked.what)
             except Unsettled:
-                held.add(asked.stream)
+                held.update(asked.streams)
                 asked.held += 1
                 assert asked.held < _HELD_MAX, f"{asked.what} is never decided"
                 kept.append(asked)

@@ -6,6 +6,7 @@ from penstock.jobs.events.errors import NoGroup, NoStream, Unsettled
 from penstock.jobs.events.ids import LAST
 from penstock.jobs.events.information import ConsumerInfo, GroupInfo
 from penstock.jobs.events.model import ConsumerName, EventId, GroupName
+from penstock.jobs.events.trimming import TrimWish
 from penstock.jobs.model import Instant
 from tests.unit.jobs.events.desk import NOW, C, D, Desk, G, S, ids_of, with_bounds
 
@@ -183,6 +184,17 @@ def test_the_lag_is_not_known_while_events_before_the_group_are_deleted() -> Non
     assert lag(desk) is None
     desk.given(events_max=9)
     assert lag(desk) == 0
+
+
+def test_the_lag_before_the_first_event_is_all_there_is() -> None:
+    desk = Desk()
+    desk.append_many(6)
+    desk.group((1, 0))
+    delete(desk, (2, 0), (3, 0))
+    desk.do(lambda turn: turn.allow_trim(S, G, True))
+    desk.do(lambda turn: turn.trim(S, TrimWish(length_max=3), lambda count: None))
+
+    assert lag(desk) == 3
 
 
 def test_the_lag_of_an_empty_stream_is_nothing() -> None:

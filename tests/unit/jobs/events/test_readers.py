@@ -318,6 +318,37 @@ def test_a_reader_that_is_parked_and_undone_waits_for_a_group_that_was_there() -
     assert [one.reader for one in desk.log.take_served()] == [waiting]
 
 
+def test_a_reader_that_found_nothing_in_an_undone_turn_is_served_what_was_there() -> None:
+    desk = Desk()
+    desk.append_many(2)
+    desk.group()
+    turn = desk.begin()
+    turn.advance(S, G, (2, 0), 2)
+    waiting = group_reader()
+    turn.park(waiting)
+
+    desk.undo(turn)
+    desk.idle()
+
+    assert [served_ids(served) for served in desk.log.take_served()] == [[(1, 0), (2, 0)]]
+
+
+def test_a_reader_of_a_stream_that_was_not_dropped_after_all_is_told_to_ask_again() -> None:
+    desk = Desk()
+    desk.append_many(2)
+    turn = desk.begin()
+    turn.drop(S)
+    waiting, other = reader((1, 0)), reader((2, 0))
+    turn.park(waiting)
+    turn.park(other)
+
+    desk.undo(turn)
+
+    [served] = desk.log.take_served()
+    assert (served.reader, served.readings) == (waiting, None)
+    assert desk.log.unpark(other)
+
+
 def test_room_that_another_group_makes_is_for_who_waits() -> None:
     desk = Desk(with_bounds(pending_max=1))
     other = GroupName("h")

@@ -96,23 +96,49 @@ def test_a_window_is_filled_from_the_end() -> None:
 def test_all_windows_together_have_a_maximum() -> None:
     total = Budget(10)
     first, second, third = some(event(1, 4)), some(event(2, 4)), some(event(3, 4))
-    for recent in (first, second):
+    for recent in (first, second, first, third):
         total.changed(recent)
 
-    total.changed(first)
-    total.changed(third)
+    total.shrink(())
 
     assert (ids(first), ids(second), ids(third)) == ([(1, 0)], [], [(3, 0)])
     assert total.bytes_count == 8
 
 
+def test_a_window_that_is_needed_stays() -> None:
+    total = Budget(10)
+    windows = [some(event(ms, 4)) for ms in (1, 2, 3, 4)]
+    for recent in windows:
+        total.changed(recent)
+
+    total.shrink({windows[0], windows[1]})
+
+    assert [len(recent.events) for recent in windows] == [1, 1, 0, 1]
+    assert total.bytes_count == 12
+
+
 def test_the_window_used_last_stays_however_large_it_is() -> None:
     total = Budget(10)
     recent = some(event(1, 50))
-
     total.changed(recent)
 
+    total.shrink(())
+
     assert (ids(recent), total.bytes_count) == ([(1, 0)], 50)
+
+
+def test_what_has_become_less_is_counted_again() -> None:
+    total = Budget(10)
+    first, second = some(event(1, 4), event(2, 4)), some(event(3, 4))
+    total.changed(first)
+    total.changed(second)
+
+    first.cut((1, 0))
+    total.recount(first)
+    total.recount(some())
+    total.shrink(())
+
+    assert (ids(first), total.bytes_count) == ([(2, 0)], 8)
 
 
 def test_what_is_forgotten_is_not_counted() -> None:
