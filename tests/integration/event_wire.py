@@ -1,10 +1,11 @@
 """What tests of the event log ask over a connection again and again."""
 
+from functools import partial
 from typing import Final
 
 from penstock.protocol.reader import Reply
 from tests.integration.server_process import until
-from tests.integration.wire import Wire, fields, info
+from tests.integration.wire import OK, Wire, fields, info
 
 GROUP: Final = ("XREADGROUP", "GROUP", "g")
 NOTHING_PENDING: Final[list[Reply]] = [0, None, None, None]
@@ -52,3 +53,27 @@ def blocked(wire: Wire) -> int:
 
 def until_blocked(wire: Wire, count: int) -> None:
     until(lambda: blocked(wire) == count, f"{count} requests wait")
+
+
+def wipe(wire: Wire) -> None:
+    """Remove all triggers, streams and queues."""
+    for trigger in _names(wire.ask("TRIGGER.LIST")):
+        assert wire.ask("TRIGGER.DEL", trigger) == 1
+    streams = wire.ask("KEYS", "*")
+    assert isinstance(streams, list), streams
+    for stream in streams:
+        assert isinstance(stream, bytes), stream
+        assert wire.ask("DEL", stream) == 1
+    for queue in _names(wire.ask("QUEUE.LIST")):
+        # Its jobs may just be coming back from a worker that has gone.
+        until(partial(_is_deleted, wire, queue), f"{queue!r} is deleted")
+
+
+def _is_deleted(wire: Wire, queue: bytes) -> bool:
+    return wire.ask("QUEUE.DELETE", queue, "FORCE") == OK
+
+
+def _names(reply: Reply) -> list[bytes]:
+    assert isinstance(reply, list), reply
+    names = [fields(one)["name"] for one in reply]
+    return [name for name in names if isinstance(name, bytes)]

@@ -2,28 +2,29 @@
 
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
 from penstock.loadtest.processes import ServerProcess
 from penstock.protocol.replies import ErrorReply
-from tests.integration.event_wire import GROUP, NOTHING_PENDING, group_of, ids, read_ids
+from tests.integration.event_wire import GROUP, NOTHING_PENDING, group_of, ids, read_ids, wipe
 from tests.integration.server_process import a_server, until
 from tests.integration.wire import OK, Wire, as_error, claim, fields, show
 
 pytestmark = pytest.mark.integration
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[ServerProcess]:
-    with a_server(tmp_path) as server:
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    with a_server(tmp_path_factory.mktemp("event-commands")) as server:
         yield server
+        assert "Traceback" not in server.log.read_text()
 
 
 @pytest.fixture
 def wire(server: ServerProcess) -> Iterator[Wire]:
     with Wire(server) as wire:
+        wipe(wire)
         yield wire
 
 

@@ -2,27 +2,28 @@
 
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
 from penstock.loadtest.processes import ServerProcess
-from tests.integration.event_wire import GROUP, read_ids, told, until_blocked
+from tests.integration.event_wire import GROUP, read_ids, told, until_blocked, wipe
 from tests.integration.server_process import a_server, until
 from tests.integration.wire import OK, Wire, claim
 
 pytestmark = pytest.mark.integration
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[ServerProcess]:
-    with a_server(tmp_path, retry_base_ms=1, retry_cap_ms=1) as server:
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    with a_server(tmp_path_factory.mktemp("job-events"), retry_base_ms=1, retry_cap_ms=1) as server:
         yield server
+        assert "Traceback" not in server.log.read_text()
 
 
 @pytest.fixture
 def wire(server: ServerProcess) -> Iterator[Wire]:
     with Wire(server) as wire:
+        wipe(wire)
         wire.ask("CLIENT", "SETNAME", "tester")
         yield wire
 

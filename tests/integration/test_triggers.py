@@ -2,29 +2,30 @@
 
 import json
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
 from penstock.config.limits import TRIGGER_DEPTH_MAX
 from penstock.loadtest.processes import ServerProcess
 from penstock.protocol.reader import Reply
-from tests.integration.event_wire import group_of, ids
+from tests.integration.event_wire import group_of, ids, wipe
 from tests.integration.server_process import a_server, until, until_logged
 from tests.integration.wire import OK, Wire, Word, claim, fields, show
 
 pytestmark = pytest.mark.integration
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[ServerProcess]:
-    with a_server(tmp_path) as server:
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    with a_server(tmp_path_factory.mktemp("triggers")) as server:
         yield server
+        assert "Traceback" not in server.log.read_text()
 
 
 @pytest.fixture
 def wire(server: ServerProcess) -> Iterator[Wire]:
     with Wire(server) as wire:
+        wipe(wire)
         yield wire
 
 
