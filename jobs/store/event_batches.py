@@ -60,6 +60,11 @@ def _nobody_asks(submission: Submission, outcome: KeyHolder | StoreError | None)
     """Take what became of a job that a trigger or a schedule submitted: it is tried again."""
 
 
+def _is_unfinished(commit: Commit, job_id: JobId) -> bool:
+    end = commit.outcomes.get(job_id)
+    return end is not None and end.job.state not in FINISHED
+
+
 class Asked(Struct):
     """A request that is not durable yet; one that *appends* is refused where there is no room."""
 
@@ -230,9 +235,9 @@ class EventBatches:
         self.unrun += self._ran.unrun
         self._fired.count(self.triggers.counters)
         self._ran.count(self.schedules.counters)
-        for job_id in self._previous:
-            end = commit.outcomes.get(job_id)
-            self._previous[job_id] = end is not None and end.job.state not in FINISHED
+        # What was known before and not asked for is old: jobs finish meanwhile.
+        asked_now = [job_id for job_id, known in self._previous.items() if known is None]
+        self._previous = {job_id: _is_unfinished(commit, job_id) for job_id in asked_now}
         decided, self._decided = self._decided, []
         for asked in decided:
             assert asked.settle is not None

@@ -1,8 +1,15 @@
 """The events' part of a batch, where a disk is full or a request is not foreseen."""
 
+import anyio
+
+from penstock.jobs.cron.expression import Expression
+from penstock.jobs.cron.schedule import Overlap, Schedule
+from penstock.jobs.cron.schedules import set_schedule
+from penstock.jobs.cron.zones import zone_named
 from penstock.jobs.events.errors import Mistake
 from penstock.jobs.events.model import EventId, GroupName, StreamName
 from penstock.jobs.events.turn import Turn
+from penstock.jobs.model import TaskName
 from penstock.jobs.store.port import StoreFull
 from tests.unit.jobs.shop import MoodyStore, Shop, shop
 
@@ -87,3 +94,39 @@ async def test_an_offset_is_not_lost_with_an_event_that_was_refused() -> None:
         await made.settled()
 
         assert made.journal.events.log.streams[ORDERS].added_count == 2
+
+
+async def test_a_run_is_skipped_beside_the_last_one_though_its_schedule_was_set_anew() -> None:
+    """What the store said of the last run before that is of no use any more."""
+    store = MoodyStore()
+    async with shop(store=store) as made:
+        set_every_second(made)
+        await made.settled()
+        await pass_time(made, 1_000)
+        store.gate = anyio.Event()
+        tick(made, 1_000)
+        await made.turns()
+        set_every_second(made)
+        store.gate.set()
+        await made.settled()
+
+        await pass_time(made, 1_000)
+
+        assert [job.id for job in await store.all_jobs()] == [1]
+
+
+def set_every_second(made: Shop) -> None:
+    schedule = Schedule(
+        "s", Expression("* * * * * *"), zone_named("UTC"), TaskName("t"), b"", overlap=Overlap.SKIP
+    )
+    made.ask(lambda turn: set_schedule(turn, made.journal.events.schedules, schedule, turn.now))
+
+
+def tick(made: Shop, ms: int) -> None:
+    made.tick(ms)
+    made.journal.events.tick(made.now)
+
+
+async def pass_time(made: Shop, ms: int) -> None:
+    tick(made, ms)
+    await made.settled()
