@@ -376,8 +376,10 @@ TRIGGER_BYTES_MAX: Final = 16 * MIB
 # do not match make no jobs, but nobody is served while they are compared.
 TRIGGER_SHOWS_MAX: Final = 10_000
 TRIGGER_SHOWN_BYTES_MAX: Final = 64 * MIB
-# How long a trigger waits whose job was refused by a full queue or a low disk.
+# How long a trigger waits whose job was refused by a full queue or a low disk; the longer it has
+# waited, the longer it waits again, as a thousand of them may wait for one queue.
 TRIGGER_RETRY_MS: Final = 200
+TRIGGER_RETRY_MS_MAX: Final = 2_000
 TRIGGER_MATCHES_MAX: Final = 16  # Fields that one trigger compares.
 # A pattern is compared at each place of a value, which may have a megabyte.
 PATTERN_BYTES_MAX: Final = 255
@@ -447,5 +449,6 @@ assert CALL_WAIT_MS_DEFAULT <= CALL_WAIT_MS_MAX
 assert CONCURRENCY_DEFAULT <= CONCURRENCY_MAX
 assert TRIGGER_EVENTS_MAX <= TRIGGER_JOBS_MAX <= BATCH_CHANGES_MAX
 assert TRIGGER_JOBS_MAX <= TRIGGER_SHOWS_MAX
+assert TRIGGER_RETRY_MS <= TRIGGER_RETRY_MS_MAX
 assert CRON_DUE_MAX <= BATCH_CHANGES_MAX
 assert CRON_MISSED_DEFAULT <= CRON_MISSED_MAX <= BATCH_CHANGES_MAX

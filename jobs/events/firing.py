@@ -16,6 +16,7 @@ from penstock.config.limits import (
     TRIGGER_EVENTS_MAX,
     TRIGGER_JOBS_MAX,
     TRIGGER_RETRY_MS,
+    TRIGGER_RETRY_MS_MAX,
     TRIGGER_SHOWN_BYTES_MAX,
     TRIGGER_SHOWS_MAX,
 )
@@ -214,7 +215,8 @@ class _Showing:
             return
         self.fired.remember(watch)
         try:
-            events = self._upcoming(watch, left)
+            # Who waits looks whether there is room for one: as a rule there is not.
+            events = self._upcoming(watch, left if watch.tally.retry_at is None else 1)
         except Unsettled:
             self.later.append(watch)
             return
@@ -300,11 +302,10 @@ class _Showing:
 def _hold(triggers: Triggers, watch: Watch, why: str, now: Instant) -> None:
     """Have a trigger try again later."""
     tally = watch.tally
+    since = now if tally.waiting_since is None else tally.waiting_since
+    pause_ms = min(max(TRIGGER_RETRY_MS, (now - since) // 4), TRIGGER_RETRY_MS_MAX)
     watch.tally = replace(
-        tally,
-        waiting_since=now if tally.waiting_since is None else tally.waiting_since,
-        waiting_for=why,
-        retry_at=Instant(now + TRIGGER_RETRY_MS),
+        tally, waiting_since=since, waiting_for=why, retry_at=Instant(now + pause_ms)
     )
     triggers.wait(watch)
 

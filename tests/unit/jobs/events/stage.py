@@ -36,7 +36,11 @@ class Stage:
         self.refusals: dict[int, Refused] = {}  # By how many were submitted before.
         self.unsettled: set[StreamName] = set()
         self.tells_life = False
-        self.looks_count = 0
+        self.asked_counts: list[int] = []  # Of the events of each look.
+
+    @property
+    def looks_count(self) -> int:
+        return len(self.asked_counts)
 
     # --- what tests do -------------------------------------------------------------------------
 
@@ -76,7 +80,7 @@ class Stage:
     # --- the turn ------------------------------------------------------------------------------
 
     def upcoming(self, stream: StreamName, group: GroupName, events_max: int) -> Sequence[Event]:
-        self.looks_count += 1
+        self.asked_counts.append(events_max)
         if stream in self.unsettled:
             raise Unsettled
         cursor = self._cursor(stream, group)

@@ -12,6 +12,7 @@ from penstock.config.limits import (
     TRIGGER_EVENTS_MAX,
     TRIGGER_JOBS_MAX,
     TRIGGER_RETRY_MS,
+    TRIGGER_RETRY_MS_MAX,
     TRIGGER_SHOWN_BYTES_MAX,
     TRIGGER_SHOWS_MAX,
 )
@@ -139,6 +140,39 @@ def test_a_trigger_that_waited_goes_on_where_it_stood() -> None:
     assert stage.keys == ["ship:orders:1-0", "ship:orders:2-0"]
     assert stage.tally() == Tally(fired=2)
     assert stage.triggers.next_at() is None
+
+
+def test_a_trigger_that_has_waited_long_tries_again_later() -> None:
+    stage = ready()
+    stage.append(ORDERS, b"n", b"1")
+    now, pauses = int(NOW), list[int]()
+    for _ in range(20):
+        stage.refusals[0] = FULL
+        stage.fire(now)
+        retry_at = stage.triggers.next_at()
+        assert retry_at is not None
+        pauses.append(retry_at - now)
+        now = retry_at
+
+    assert pauses[0] == TRIGGER_RETRY_MS
+    assert pauses[-1] == TRIGGER_RETRY_MS_MAX
+    assert pauses == sorted(pauses)
+
+
+def test_a_trigger_that_waits_looks_at_one_event_until_that_has_its_job() -> None:
+    stage = ready()
+    for _ in range(3):
+        stage.append(ORDERS, b"n", b"1")
+    stage.refusals[0] = FULL
+    stage.fire()
+    looks_count = stage.looks_count
+
+    stage.refusals[0] = FULL
+    stage.fire(NOW + TRIGGER_RETRY_MS)
+
+    assert stage.asked_counts[looks_count:] == [1]
+    stage.fire(NOW + 2 * TRIGGER_RETRY_MS)
+    assert len(stage.keys) == 3
 
 
 def test_waiting_again_is_waiting_since_the_first_time() -> None:
@@ -516,7 +550,7 @@ def test_every_event_fires_one_job_in_order(turns: list[tuple[int, set[int], boo
 
     stage.refusals = {}
     while stage.triggers.wants_turn or stage.triggers.next_at() is not None:
-        now += TRIGGER_RETRY_MS
+        now += TRIGGER_RETRY_MS_MAX
         stage.fire(now)
 
     assert stage.keys == [f"ship:orders:{number}-0" for number in range(1, appended + 1)]
