@@ -85,8 +85,7 @@ class Walk:
         return f"{near // 5}-{near % 5}"
 
     def _some_ids(self, stream: str) -> list[str]:
-        ids = [self._some_id(stream) for _ in range(self._random.randint(1, 6))]
-        return list(dict.fromkeys(ids))
+        return [self._some_id(stream) for _ in range(self._random.randint(1, 6))]
 
     def _bound(self, stream: str, open_: str) -> str:
         chance = self._random.random()
