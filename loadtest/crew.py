@@ -13,6 +13,8 @@ from typing import Any, Final
 from penstock.loadtest.errors import LoadtestError
 
 _END_SECONDS_MAX: Final = 5.0
+# What a pipe says once its other end has gone; the second if that left something unread.
+_GONE: Final = (EOFError, ConnectionResetError)
 
 
 class Crew:
@@ -69,7 +71,7 @@ class Crew:
             assert isinstance(pipe, Connection)
             try:
                 said = pipe.recv()
-            except EOFError as error:
+            except _GONE as error:
                 raise LoadtestError("a process of the load tester ended by itself") from error
             if isinstance(said, LoadtestError):
                 raise said
@@ -84,7 +86,7 @@ def await_word(pipe: Connection, take: Callable[[object], None]) -> None:
         loop.remove_reader(pipe.fileno())
         try:
             word = pipe.recv()
-        except EOFError:
+        except _GONE:
             word = None
         take(word)
 
@@ -100,5 +102,5 @@ def _run(member: Callable[[Any, Connection], None], plan: object, pipe: Connecti
         member(plan, pipe)
     except LoadtestError as error:
         pipe.send(error)
-    except (EOFError, BrokenPipeError):
+    except (*_GONE, BrokenPipeError):
         """Whoever started this process has gone, or wants no more."""
