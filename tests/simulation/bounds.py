@@ -1,5 +1,6 @@
 """Where the simulation begins, and how small its memory is."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from penstock.jobs.bounds import Bounds
@@ -38,3 +39,9 @@ EVENT_BOUNDS: Final = EventBounds(
     sweep_rows_max=5,
 )
 DEPTH_MAX: Final = 3  # Of jobs and triggers that lead to each other.
+# Limits that are no arguments, and what the simulation of events sets them to.
+LIMITS: Final[Mapping[str, int]] = {
+    "penstock.jobs.events.triggers.TRIGGER_DEPTH_MAX": DEPTH_MAX,
+    "penstock.jobs.events.firing.TRIGGER_EVENTS_MAX": 3,
+    "penstock.jobs.events.firing.TRIGGER_JOBS_MAX": 5,
+}

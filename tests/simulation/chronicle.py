@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
+from msgspec.structs import replace
+
+from penstock.jobs.cron.schedule import decode_schedule, is_ahead
 from penstock.jobs.events.model import (
     ID_MIN,
     Event,
@@ -20,6 +23,7 @@ from penstock.jobs.events.model import (
     StreamNumber,
 )
 from penstock.jobs.model import Instant, JobId, QueueName, State
+from penstock.jobs.store.event_batches import EventBatches
 from penstock.jobs.store.event_port import EventWrites, ScheduleRecord, TriggerRecord
 from penstock.jobs.store.memory import MemoryStore
 from penstock.jobs.store.memory_events import MemoryEvents
@@ -127,6 +131,10 @@ class Chronicle:
 
     def begin_turn(self) -> None:
         """A turn is open: what was decided in the last one is written, or was undone."""
+        self._forget_turn()
+        self.runs.begin_turn()
+
+    def _forget_turn(self) -> None:
         self.turn_ops.clear()
         self.starts.clear()
         self.acknowledging.clear()
@@ -138,8 +146,8 @@ class Chronicle:
 
     def after(self, batch: Batch) -> None:
         """A batch was written."""
-        if batch.events is None:
-            self.begin_turn()  # Nothing was decided, or it was given up.
+        if batch.events is None:  # Nothing was decided, or it was given up.
+            self._forget_turn()
         before, now = self._before, self.now_is()
         writes = batch.events or _NO_WRITES
         appended = self._append(writes)
@@ -159,11 +167,13 @@ class Chronicle:
 
     def started(self, now_at: Instant) -> None:
         """A server has started: the leases of the last run have ended."""
+        self.begin_turn()
         before, now = self._before, self.now_is()
         appended = self._append(_NO_WRITES)
         self._check_groups(before, now, {})
         assert (before.triggers, before.schedules) == (now.triggers, now.schedules)
         self.held.clear()
+        self.runs.started(now, now_at)
         self.lives.check(now_at, before, now, appended)
         self.begin_turn()
 
@@ -230,10 +240,37 @@ class Chronicle:
                 acked = {i for n, i in self.acknowledging if n == number}
                 assert gone <= acked, f"{gone - acked} are pending no more, and not acknowledged"
 
-    # --- the end -------------------------------------------------------------------------------
+    # --- when nothing is left to do --------------------------------------------------------------
 
-    def check_end(self, waiting: Collection[str]) -> None:
+    def check_calm(self, waiting: Collection[str]) -> None:
         """When all is calm every trigger has seen all there is, but for those that wait."""
-        now = self.now_is()
-        self.firings.check_end(now, waiting)
-        self.lives.check_end(now)
+        self.firings.check_all_seen(self.now_is(), waiting)
+
+    def check_memory(self, events: EventBatches, at: Instant) -> None:
+        """When all is calm memory says what the store does."""
+        kept, log = self.kept, events.log
+        assert log.streams.keys() == kept.numbers.keys()
+        for name, stream in log.streams.items():
+            there = kept.streams[stream.number]
+            assert stream.record() == there.record, f"{name} in memory"
+            assert (stream.length, stream.first_id) == (there.length, there.first_id)
+            for group in stream.groups.values():
+                seen = kept.groups[group.number]
+                assert group.record() == seen.record, f"{group.name} of {name} in memory"
+                pending = {entry.id: entry for entry in group.pending.since(ID_MIN)}
+                assert pending == seen.pending, f"what is pending for {group.name} of {name}"
+        numbers = {g.number for stream in log.streams.values() for g in stream.groups.values()}
+        assert numbers == kept.groups.keys()
+        assert {w.trigger.name: w.record for w in events.triggers.all()} == kept._triggers
+        for plan in events.schedules.all():
+            record = kept._schedules[plan.schedule.name]
+            schedule, progress = decode_schedule(record.name, record.definition)
+            assert plan.schedule == replace(schedule, zone=plan.schedule.zone)
+            # Why a run has to wait is not written.
+            known = replace(plan.progress, last_error=progress.last_error)
+            is_ahead_of_it = is_ahead(progress, at)
+            assert is_ahead_of_it or known == progress, f"{record.name} is {known}, not {progress}"
+            next_at = plan.progress.next_at
+            if next_at is not None and next_at <= at:
+                timer = events.schedules._timer_of.get(record.name)
+                assert timer is not None, f"{record.name} is due, and sleeps"

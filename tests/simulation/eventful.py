@@ -72,14 +72,21 @@ class EventfulWorld(World):
             self.journal.wake()
         self.turn()
 
+    def calm_down(self) -> None:
+        super().calm_down()
+        self.followers.check_all_answered()
+        watches = self.events.triggers.all()
+        waiting = {w.trigger.name for w in watches if w.tally.retry_at is not None}
+        self.chronicle.check_calm(waiting)
+        self.chronicle.check_memory(self.events, self.now)
+
     def finish_everything(self) -> None:
         """Let triggers see all there is, and workers do all that comes of it."""
         self.calm_down()
         for name in sorted(self.chronicle.schedules):
             self.followers.delete_schedule(name)
         super().finish_everything()
-        self.followers.check_all_answered()
-        self.chronicle.check_end(self._waiting_for_queues)
+        self.chronicle.check_calm(self._waiting_for_queues)
 
     def check(self) -> None:
         if self.events.mistakes:

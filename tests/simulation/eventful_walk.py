@@ -49,7 +49,8 @@ class EventfulWalk(Walk):
             self._follow: 20 if self._is_about["groups"] else 2,
             self._set_trigger: 8 if self._is_about["triggers"] else 1,
             self._follow_lives: 6 if self._is_about["lives"] else 1,
-            self._set_schedule: 4 if self._is_about["schedules"] else 0,
+            self._set_schedule: 10 if self._is_about["schedules"] else 0,
+            self._let_runs_fall_due: 12 if self._is_about["schedules"] else 0,
             self._remove_events: 6 if self._is_about["trims"] else 0,
             self._events.housekeep: 2,
         }
@@ -179,8 +180,14 @@ class EventfulWalk(Walk):
             )
         )
 
+    def _let_runs_fall_due(self) -> None:
+        self._world.pass_time(self._random.choice((5_000, 5_000, 21_000, 70_000, 200_000)))
+
     def _disturb(self) -> None:
-        if self._random.random() < 0.02:
+        draw = self._random.random()
+        if draw < 0.02:
             self._world.step_clock(self._random.choice((-1, 1)) * DAY_AND_MORE_MS)
+        elif draw < 0.12:
+            self._world.step_clock(self._random.choice((-200_000, -7_000, 30_000, 150_000)))
         else:
             super()._disturb()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from penstock.jobs.cron.schedule import Schedule
 from penstock.jobs.cron.schedules import delete_schedule, set_schedule
 from penstock.jobs.events.claims import ClaimWish
+from penstock.jobs.events.errors import StreamHasTriggers
 from penstock.jobs.events.firing import Cursor, delete_trigger, set_trigger
 from penstock.jobs.events.ids import AUTO, NEW, Last
 from penstock.jobs.events.log import Request, Settle
@@ -129,7 +130,11 @@ class Followers:
             self._ask(f"delete {event_id}", (stream,), lambda t: t.delete(stream, [event_id]))
 
     def drop(self, stream: StreamName) -> None:
+        triggers = self._world.events.triggers
+
         def decide(turn: Turn) -> Callable[[EventAnswers], object]:
+            if followers := triggers.of_stream(stream):
+                raise StreamHasTriggers(stream, [watch.trigger.name for watch in followers])
             turn.drop(stream)
             return _nothing
 
@@ -328,7 +333,7 @@ class Followers:
 
         def decide(turn: Turn) -> Callable[[EventAnswers], object]:
             set_schedule(turn, schedules, schedule, turn.now)
-            chronicle.runs.set_now.add(schedule.name)
+            chronicle.runs.set_now.append((schedule.name, schedule))
             chronicle.turn_ops.append(lambda: chronicle.schedules.add(schedule.name))
             return _nothing
 
@@ -339,12 +344,8 @@ class Followers:
 
         def decide(turn: Turn) -> Callable[[EventAnswers], object]:
             delete_schedule(turn, schedules, name)
-
-            def written() -> None:
-                chronicle.schedules.discard(name)
-                chronicle.runs.forget(name)
-
-            chronicle.turn_ops.append(written)
+            chronicle.runs.set_now.append((name, None))
+            chronicle.turn_ops.append(lambda: chronicle.schedules.discard(name))
             return _nothing
 
         self._ask(f"end of schedule {name}", (), decide)

@@ -87,8 +87,3 @@ class Lives:
         for job_id in told.keys() - now.jobs.keys():
             state = told.pop(job_id)
             assert state in FINISHED, f"{name} says that job {job_id} is {state}, and it is gone"
-
-    def check_end(self, now: Seen) -> None:
-        for name, number in now.streams.items():
-            if number in self._told:
-                self._compare(name, number, now)

@@ -5,7 +5,6 @@ from random import Random
 import pytest
 from hypothesis import settings
 
-from tests.simulation.bounds import DEPTH_MAX
 from tests.simulation.eventful import EventfulWorld
 from tests.simulation.eventful_walk import EventfulWalk
 
@@ -14,12 +13,10 @@ RUNS = settings().max_examples // 10
 
 
 @pytest.mark.simulation
+@pytest.mark.usefixtures("small_limits")
 @pytest.mark.parametrize("run", range(RUNS))
-def test_whatever_happens_no_event_is_missed(
-    run: int, seed: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_whatever_happens_no_event_is_missed(run: int, seed: int) -> None:
     """The seed of a failed run is in its output; TEST_SEED=... repeats it."""
-    monkeypatch.setattr("penstock.jobs.events.triggers.TRIGGER_DEPTH_MAX", DEPTH_MAX)
     random = Random(f"{seed}-{run}")
     world = EventfulWorld(random)
     try:
