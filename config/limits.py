@@ -218,7 +218,7 @@ RANGE_BYTES_MAX: Final = 16 * MIB
 # Single events that are read from the store at a time; each may be of the largest size.
 PICK_EVENTS_MAX: Final = 64
 # What is read of events with one commit, if all of it is of the largest size.
-EVENT_READS_BYTES_MAX: Final = 128 * MIB
+EVENT_READS_BYTES_MAX: Final = 64 * MIB
 # Events that are removed with one commit, so that nobody waits for a trim.
 TRIM_EVENTS_MAX: Final = 10_000
 # Rows of dropped streams, and keys whose time is over, removed with one commit.
