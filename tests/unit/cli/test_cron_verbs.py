@@ -12,7 +12,8 @@ from tests.unit.cli.scripts import playing
 from tests.unit.cli.terminals import on_a_terminal
 from tests.unit.client.scripted import ScriptedServer
 
-IN_AN_HOUR = round(datetime.now(UTC).timestamp() * 1000) + 3_630_000
+# So far ahead that it is as many days whenever, after this is read, a test is run.
+IN_DAYS = round(datetime.now(UTC).timestamp() * 1000) + 100 * 86_400_000 + 21_600_000
 SCHEDULE: dict[str, Value] = {
     "name": "report",
     "expression": "0 8 * * 1-5",
@@ -24,7 +25,7 @@ SCHEDULE: dict[str, Value] = {
     "missed_max": 10,
     "jitter_ms": 5_000,
     "overlap": "skip",
-    "next_at": IN_AN_HOUR,
+    "next_at": IN_DAYS,
     "last_at": None,
     "last_job": None,
     "runs": 0,
@@ -70,11 +71,11 @@ def test_a_person_is_told_when_it_runs_next(
     penstock: Penstock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     on_a_terminal(monkeypatch, columns=100)
-    with ScriptedServer(playing([], OK, encode([IN_AN_HOUR], resp3=True))) as server:
+    with ScriptedServer(playing([], OK, encode([IN_DAYS], resp3=True))) as server:
         ended = penstock("cron", "set", "r", "@daily", "task", "--server", server.address)
 
     assert "it runs next at 20" in ended.err
-    assert "in 1.01 h" in ended.err
+    assert "in 100 d" in ended.err
 
 
 def test_schedules_are_listed_for_programs(penstock: Penstock) -> None:
@@ -84,7 +85,7 @@ def test_schedules_are_listed_for_programs(penstock: Penstock) -> None:
         documents = json.loads(penstock("cron", "list", "--json", "--server", server.address).out)
 
     assert line.split("\t")[:5] == [
-        *("report", "0 8 * * 1-5", "Europe/Berlin", "make_report", str(IN_AN_HOUR)),
+        *("report", "0 8 * * 1-5", "Europe/Berlin", "make_report", str(IN_DAYS)),
     ]
     assert documents[0]["missed_max"] == 10
 
@@ -97,7 +98,7 @@ def test_a_person_sees_when_each_runs_next(
         penstock("cron", "list", "--server", server.address)
 
     told = shown.plain()
-    assert "in 1.01 h" in told
+    assert "in 100 d" in told
     assert "Europe/Berlin" in told
     assert "last error" not in told
 
